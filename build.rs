@@ -1,0 +1,35 @@
+//! Compiles `proto/` in pure Rust: no protoc is needed anywhere.
+
+use std::{env, error::Error, fs, path::PathBuf};
+
+use prost::Message as _;
+
+const FILES: [&str; 6] = [
+    "rightful/downstream/v1/subject_data.proto",
+    "rightful/downstream/v1/subject_data_service.proto",
+    "rightful/v1/case.proto",
+    "rightful/v1/case_service.proto",
+    "rightful/v1/downstream_service.proto",
+    "rightful/v1/error_reason.proto",
+];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo:rerun-if-changed=proto");
+    let mut compiler = protox::Compiler::new(["proto"])?;
+    compiler.include_imports(true).include_source_info(true);
+    compiler.open_files(FILES)?;
+
+    // The encoded form keeps what prost-types would drop; reflection and the command line's JSON read it.
+    let encoded = compiler.encode_file_descriptor_set();
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    fs::write(out.join("rightful.binpb"), &encoded)?;
+
+    let set = prost_types::FileDescriptorSet::decode(encoded.as_slice())?;
+    tonic_prost_build::configure()
+        .bytes(".")
+        .enable_type_names()
+        // The comments are written for protobuf's readers; rustdoc would take their examples for Rust.
+        .disable_comments(".")
+        .compile_fds(set)?;
+    Ok(())
+}

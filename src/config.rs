@@ -1,0 +1,1 @@
+//! The configuration: one TOML file, `RIGHTFUL_…` variables, flags.

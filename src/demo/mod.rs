@@ -1,0 +1,1 @@
+//! The three sample downstreams and the run that shows rightful at work.

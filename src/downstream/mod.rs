@@ -1,0 +1,1 @@
+//! Calls out: the registry of downstreams, their clients, and what their answers mean.

@@ -1,0 +1,1 @@
+//! The services that rightful serves: one file each.

@@ -1,0 +1,3 @@
+//! The `rightful` binary.
+
+fn main() {}

@@ -1,0 +1,19 @@
+//! The generated messages and services of `proto/`, and the descriptor set that reflection serves.
+
+/// Package `rightful.v1`: what rightful serves.
+#[expect(missing_docs, clippy::pedantic, reason = "generated; the documentation is in proto/")]
+pub mod v1 {
+    tonic::include_proto!("rightful.v1");
+}
+
+/// What downstreams implement.
+pub mod downstream {
+    /// Package `rightful.downstream.v1`.
+    #[expect(missing_docs, clippy::pedantic, reason = "generated; the documentation is in proto/")]
+    pub mod v1 {
+        tonic::include_proto!("rightful.downstream.v1");
+    }
+}
+
+/// The compiled `proto/`, with comments and imports, as an encoded `google.protobuf.FileDescriptorSet`.
+pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/rightful.binpb"));

@@ -1,0 +1,1 @@
+//! The tables: the only home of sea-orm.
