@@ -13,6 +13,13 @@ const FILES: [&str; 6] = [
     "rightful/v1/error_reason.proto",
 ];
 
+/// Messages that hold personal data: `src/proto.rs` gives them a `Debug` that redacts.
+const REDACTED: [&str; 3] = [
+    ".rightful.downstream.v1.Identifier",
+    ".rightful.downstream.v1.Record",
+    ".rightful.downstream.v1.FileChunk",
+];
+
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=proto");
     let mut compiler = protox::Compiler::new(["proto"])?;
@@ -24,12 +31,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("rightful.binpb"), &encoded)?;
 
-    let set = prost_types::FileDescriptorSet::decode(encoded.as_slice())?;
-    tonic_prost_build::configure()
-        .bytes(".")
-        .enable_type_names()
+    let mut set = prost_types::FileDescriptorSet::decode(encoded.as_slice())?;
+    for file in &mut set.file {
         // The comments are written for protobuf's readers; rustdoc would take their examples for Rust.
-        .disable_comments(".")
-        .compile_fds(set)?;
+        file.source_code_info = None;
+    }
+    let mut config = tonic_prost_build::Config::new();
+    config.enable_type_names().bytes(["."]).skip_debug(REDACTED);
+    tonic_prost_build::configure().compile_fds_with_config(set, config)?;
     Ok(())
 }

@@ -12,6 +12,24 @@ pub mod downstream {
     #[expect(missing_docs, clippy::pedantic, reason = "generated; the documentation is in proto/")]
     pub mod v1 {
         tonic::include_proto!("rightful.downstream.v1");
+
+        impl std::fmt::Debug for Identifier {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                write!(f, "Identifier({}: redacted)", self.kind)
+            }
+        }
+
+        impl std::fmt::Debug for Record {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                write!(f, "Record({}: {} bytes, redacted)", self.category, self.json.len())
+            }
+        }
+
+        impl std::fmt::Debug for FileChunk {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                write!(f, "FileChunk({} bytes, redacted)", self.data.len())
+            }
+        }
     }
 }
 

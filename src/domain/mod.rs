@@ -1,1 +1,34 @@
 //! The nouns. Pure: no I/O, no clock, no chance.
+
+#[macro_use]
+mod named;
+
+pub mod capability;
+pub mod case;
+pub mod category;
+pub mod confirmation;
+pub mod directive;
+pub mod fault;
+pub mod id;
+pub mod outcome;
+pub mod plan;
+pub mod retry;
+pub mod right;
+pub mod scope;
+pub mod statement;
+pub mod subject;
+pub mod task;
+pub mod transition;
+
+pub use capability::Capabilities;
+pub use case::{Case, CaseEvent, CaseReason, CaseState};
+pub use category::{Category, Ground, GroundCode, LegalBasis, Period, Recipient, Retention};
+pub use directive::{Action, Directive};
+pub use fault::{Fault, Faults};
+pub use id::{CaseId, TaskId};
+pub use outcome::{CategoryOutcome, CategoryResult, Retained, Withheld};
+pub use right::Right;
+pub use scope::Scope;
+pub use subject::{Identifier, IdentifierKind, Subject};
+pub use task::{Ask, Task, TaskEvent, TaskKind, TaskReason, TaskState};
+pub use transition::IllegalTransition;

@@ -1,0 +1,38 @@
+//! What a person may ask for.
+
+named! {
+    /// A right, by the names of the GDPR's articles 15 to 22 and 7(3).
+    pub enum Right {
+        /// A copy and the facts about its use (GDPR 15).
+        Access = "access",
+        /// A copy of what the person provided (GDPR 20).
+        Portability = "portability",
+        /// To be forgotten (GDPR 17).
+        Erasure = "erasure",
+        /// To have wrong data corrected (GDPR 16).
+        Rectification = "rectification",
+        /// To have data kept but not used (GDPR 18).
+        Restriction = "restriction",
+        /// To object to a use (GDPR 21).
+        Objection = "objection",
+        /// To take a consent back (GDPR 7(3)).
+        ConsentWithdrawal = "consent_withdrawal",
+    }
+}
+
+impl Right {
+    /// Whether a case of this right ends in an export.
+    pub const fn ends_in_export(self) -> bool {
+        matches!(self, Self::Access | Self::Portability)
+    }
+
+    /// Whether a case of this right ends in a receipt.
+    pub const fn ends_in_receipt(self) -> bool {
+        !self.ends_in_export()
+    }
+
+    /// Whether cases of this right can be opened today.
+    pub const fn is_served(self) -> bool {
+        matches!(self, Self::Access | Self::Portability | Self::Erasure)
+    }
+}

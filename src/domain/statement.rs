@@ -1,0 +1,72 @@
+//! The completeness statement: what is said of every registered downstream, so that a gap is never silent.
+
+use serde::{Deserialize, Serialize};
+
+use super::{CategoryResult, Ground, Task, TaskKind, TaskReason, TaskState};
+
+named! {
+    /// How one downstream's part went, in one word.
+    pub enum Standing {
+        /// Data was collected.
+        Collected = "collected",
+        /// It answered, and holds nothing.
+        NothingHeld = "nothing_held",
+        /// It holds something, and all of that is withheld.
+        Withheld = "withheld",
+        /// It erased, and that was verified.
+        Erased = "erased",
+        /// It erased, and more is left than it declared.
+        Unconfirmed = "unconfirmed",
+        /// It refused, on a ground.
+        Refused = "refused",
+        /// It could not be asked, or did not answer usably.
+        Failed = "failed",
+        /// It was not asked.
+        NotAsked = "not_asked",
+    }
+}
+
+/// What is said of one downstream.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Statement {
+    /// Which.
+    pub downstream: String,
+    /// How it went.
+    pub standing: Standing,
+    /// Why, where the standing alone does not say it.
+    pub reason: Option<TaskReason>,
+    /// The ground of a refusal.
+    pub ground: Option<Ground>,
+    /// By category.
+    pub results: Vec<CategoryResult>,
+}
+
+/// One statement for each downstream that has a collect or erase task, in the order of the plan. The plan has such a
+/// task for every registered downstream, skipped ones included, so this is complete.
+pub fn statements(tasks: &[Task]) -> Vec<Statement> {
+    tasks.iter().filter(|task| task.kind() != TaskKind::Resolve).map(of_task).collect()
+}
+
+fn of_task(task: &Task) -> Statement {
+    let found_any = task.results.iter().any(|result| result.found.items() > 0);
+    let holds_any = task.results.iter().any(CategoryResult::holds_anything);
+    let standing = match (task.state, task.kind()) {
+        (TaskState::Done, _) if !holds_any => Standing::NothingHeld,
+        (TaskState::Done, TaskKind::Erase) => Standing::Erased,
+        (TaskState::Done, _) if found_any => Standing::Collected,
+        (TaskState::Done, _) => Standing::Withheld,
+        (TaskState::Skipped, _) => Standing::NotAsked,
+        (TaskState::Refused, _) => Standing::Refused,
+        (_, _) if task.reason == Some(TaskReason::ErasureUnconfirmed) => Standing::Unconfirmed,
+        (_, _) => Standing::Failed,
+    };
+    // What a failed collection brought is not delivered, so it is not claimed either.
+    let keeps_results = matches!(task.state, TaskState::Done) || task.kind() == TaskKind::Erase;
+    Statement {
+        downstream: task.downstream.clone(),
+        standing,
+        reason: task.reason,
+        ground: task.refusal.clone(),
+        results: if keeps_results { task.results.clone() } else { Vec::new() },
+    }
+}
