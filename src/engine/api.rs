@@ -1,0 +1,174 @@
+//! What goes into the verbs and what comes out of them.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use futures::stream::BoxStream;
+use jiff::{SignedDuration, Timestamp};
+
+use super::Error;
+use crate::domain::{
+    Capabilities, Case, CaseState, CategoryOutcome, Directive, Identifier, Right, Scope, Subject, Task,
+    TaskKind, TaskReason, TaskState,
+};
+
+/// A checked request for a case.
+#[derive(Clone, Debug)]
+pub struct NewCase {
+    /// Who calls: request ids are unique per caller.
+    pub caller: String,
+    /// The idempotency key.
+    pub request_id: String,
+    /// Which right.
+    pub right: Right,
+    /// Who.
+    pub subject: Subject,
+    /// When the person asked; absent means now.
+    pub received_at: Option<Timestamp>,
+    /// About what.
+    pub scope: Scope,
+    /// The caller's references.
+    pub labels: BTreeMap<String, String>,
+    /// The policy version, or empty.
+    pub policy_version: String,
+    /// The W3C `traceparent` of the caller, if there is one.
+    pub trace_parent: Option<String>,
+}
+
+/// A case as it is shown: with its tasks, and its export if there is one to download.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CaseView {
+    /// The case.
+    pub case: Case,
+    /// Its tasks in the order of the plan; empty in lists.
+    pub tasks: Vec<Task>,
+    /// The finished export.
+    pub export: Option<ExportFacts>,
+}
+
+/// What is known of a finished export without reading it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExportFacts {
+    /// Hex SHA-256 of the whole file.
+    pub sha256: String,
+    /// Bytes.
+    pub size: u64,
+    /// A safe file name.
+    pub file_name: String,
+    /// When it goes.
+    pub expires_at: Timestamp,
+}
+
+/// What a preview asks about. The same checks as for [`NewCase`] apply.
+#[derive(Clone, Debug)]
+pub struct NewPreview {
+    /// Which right.
+    pub right: Right,
+    /// Who.
+    pub subject: Subject,
+    /// When the person asked; absent means now.
+    pub received_at: Option<Timestamp>,
+    /// About what.
+    pub scope: Scope,
+}
+
+/// What opening a case would do.
+#[derive(Clone, Debug)]
+pub struct Preview {
+    /// The tasks in the order in which they would start.
+    pub tasks: Vec<PreviewTask>,
+    /// When the case would have to be done.
+    pub due_at: Timestamp,
+}
+
+/// A task that would be planned.
+#[derive(Clone, Debug)]
+pub struct PreviewTask {
+    /// Whom it would ask.
+    pub downstream: String,
+    /// What kind.
+    pub kind: TaskKind,
+    /// Where it would start.
+    pub state: TaskState,
+    /// Why.
+    pub reason: Option<TaskReason>,
+    /// Positions of those that come first.
+    pub waits_for: Vec<usize>,
+    /// The categories asked for, with the action for an erasure.
+    pub directives: Vec<Directive>,
+    /// What a dry run answered, or why there is none. Absent for other tasks than erasures.
+    pub dry_run: Option<Result<Vec<CategoryOutcome>, String>>,
+}
+
+/// Which cases to list.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// In one of these states; empty means all.
+    pub states: Vec<CaseState>,
+    /// Of this right.
+    pub right: Option<Right>,
+    /// With a task at this downstream.
+    pub downstream: Option<String>,
+    /// Due before.
+    pub due_before: Option<Timestamp>,
+    /// In progress and past due.
+    pub overdue: bool,
+    /// Opened with, or resolved to, this identifier.
+    pub identifier: Option<Identifier>,
+}
+
+/// A page of cases, newest first.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// The cases, without tasks.
+    pub cases: Vec<CaseView>,
+    /// The last case of this page, if more follow: pass it as `after` for the next page.
+    pub next: Option<crate::domain::CaseId>,
+}
+
+/// An export on its way to the caller.
+pub struct Download {
+    /// What comes.
+    pub facts: ExportFacts,
+    /// The bytes from the asked offset on, in chunks of at most 1 MiB.
+    pub bytes: BoxStream<'static, Result<Bytes, Error>>,
+}
+
+/// A receipt: UTF-8 JSON.
+#[derive(Clone, Debug)]
+pub struct Receipt {
+    /// The document.
+    pub json: Bytes,
+    /// Hex SHA-256 of it.
+    pub sha256: String,
+}
+
+/// A registered downstream as it is shown.
+#[derive(Clone, Debug)]
+pub struct DownstreamView {
+    /// Its name.
+    pub name: String,
+    /// Where it is called.
+    pub endpoint: String,
+    /// What it said last, if ever.
+    pub capabilities: Option<Capabilities>,
+    /// When.
+    pub described_at: Option<Timestamp>,
+    /// Calls at once.
+    pub parallel_calls: u32,
+    /// Tasks that wait for it or are under way.
+    pub backlog: u64,
+    /// Why the last call failed.
+    pub last_error: Option<String>,
+}
+
+/// How a check went.
+#[derive(Clone, Debug)]
+pub struct Check {
+    /// The downstream after the check.
+    pub downstream: DownstreamView,
+    /// What is wrong; absent if it is healthy.
+    pub error: Option<String>,
+    /// How long the call took.
+    pub latency: SignedDuration,
+}

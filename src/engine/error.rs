@@ -1,0 +1,57 @@
+//! What can go wrong with a verb. `grpc/status.rs` maps it to gRPC, once.
+
+use crate::domain::{CaseId, Faults, IllegalTransition};
+
+/// Why a verb failed. Nothing was changed, unless it says otherwise.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The input has bad fields.
+    #[error("bad input: {0}")]
+    BadInput(#[from] Faults),
+    /// There is no such thing.
+    #[error("no such {resource}")]
+    NotFound {
+        /// `case`, `task` or `downstream`.
+        resource: &'static str,
+        /// As it was asked for.
+        id: String,
+    },
+    /// The request id was used before with another body.
+    #[error("the request id was used for another request")]
+    RequestIdReused {
+        /// The case that it opened.
+        case_id: CaseId,
+        /// The fields that differ.
+        differs: Vec<&'static str>,
+    },
+    /// The state does not allow it.
+    #[error(transparent)]
+    IllegalState(#[from] IllegalTransition),
+    /// There is no export or receipt (yet).
+    #[error("nothing to hand out in state {state}")]
+    NotReady {
+        /// The case's state.
+        state: &'static str,
+    },
+    /// The export's time is over.
+    #[error("expired")]
+    Expired {
+        /// Since when.
+        at: jiff::Timestamp,
+    },
+    /// Too much at once.
+    #[error("overloaded")]
+    Overloaded,
+    /// The database or the storage cannot be reached.
+    #[error("{what} is unavailable")]
+    Unavailable {
+        /// `the database` or `the storage`.
+        what: &'static str,
+        /// The cause, for the log.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A fault of ours.
+    #[error("internal fault")]
+    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
