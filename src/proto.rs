@@ -1,7 +1,12 @@
 //! The generated messages and services of `proto/`, and the descriptor set that reflection serves.
 
 /// Package `rightful.v1`: what rightful serves.
-#[expect(missing_docs, clippy::pedantic, reason = "generated; the documentation is in proto/")]
+#[expect(
+    missing_docs,
+    clippy::pedantic,
+    clippy::allow_attributes,
+    reason = "generated; the documentation is in proto/"
+)]
 pub mod v1 {
     tonic::include_proto!("rightful.v1");
 }
@@ -9,7 +14,12 @@ pub mod v1 {
 /// What downstreams implement.
 pub mod downstream {
     /// Package `rightful.downstream.v1`.
-    #[expect(missing_docs, clippy::pedantic, reason = "generated; the documentation is in proto/")]
+    #[expect(
+        missing_docs,
+        clippy::pedantic,
+        clippy::allow_attributes,
+        reason = "generated; the documentation is in proto/"
+    )]
     pub mod v1 {
         tonic::include_proto!("rightful.downstream.v1");
 

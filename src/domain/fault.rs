@@ -63,8 +63,8 @@ impl Faults {
     }
 
     /// The faults in the order in which they were found.
-    pub fn iter(&self) -> std::slice::Iter<'_, Fault> {
-        self.0.iter()
+    pub fn as_slice(&self) -> &[Fault] {
+        &self.0
     }
 }
 

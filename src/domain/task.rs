@@ -142,14 +142,13 @@ impl TaskState {
             (S::Blocked | S::Pending | S::Working | S::Verifying | S::NeedsAttention, E::Cancel) => {
                 Ok(S::Cancelled)
             }
-            (S::Blocked, _)
-            | (S::Pending, E::Unblock | E::Skip | E::Forget | E::Replan)
+            (S::Pending, E::Unblock | E::Skip | E::Forget | E::Replan)
             | (S::Working, E::Unblock | E::Skip | E::Note | E::Finish | E::Replan)
             | (
                 S::Verifying,
                 E::Unblock | E::Skip | E::Note | E::Accept | E::Forget | E::Erase | E::Refuse | E::Replan,
             )
-            | (S::Done | S::Skipped | S::Refused | S::NeedsAttention | S::Cancelled, _) => {
+            | (S::Blocked | S::Done | S::Skipped | S::Refused | S::NeedsAttention | S::Cancelled, _) => {
                 Err(IllegalTransition { from: self.as_str(), event: event.as_str() })
             }
         }

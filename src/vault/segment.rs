@@ -22,6 +22,9 @@ impl SegmentKey {
     }
 
     /// Seals chunk number `index` in place and appends its tag. Each index must be sealed once only.
+    ///
+    /// # Panics
+    /// On chunks of 64 GiB and more; chunks have [`CHUNK_BYTES`].
     pub fn seal(&self, index: u32, last: bool, chunk: &mut Vec<u8>) {
         self.0
             .seal_in_place_append_tag(nonce(index, last), Aad::empty(), chunk)
