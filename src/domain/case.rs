@@ -58,6 +58,19 @@ named! {
     }
 }
 
+named! {
+    /// What a case itself needs, beside its tasks. Every case that is not expired has one of these at a due time, or an
+    /// active task.
+    pub enum CaseWork {
+        /// Some downstream had not described itself when the case was opened: plan when it has.
+        Plan = "plan",
+        /// All tasks are settled: make the export or receipt.
+        Settle = "settle",
+        /// The time of its personal data is over.
+        Expire = "expire",
+    }
+}
+
 impl CaseState {
     /// The state after the event.
     pub fn after(self, event: CaseEvent) -> Result<Self, IllegalTransition> {

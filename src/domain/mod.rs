@@ -3,6 +3,7 @@
 #[macro_use]
 mod named;
 
+pub mod advance;
 pub mod capability;
 pub mod case;
 pub mod category;
@@ -21,7 +22,7 @@ pub mod task;
 pub mod transition;
 
 pub use capability::Capabilities;
-pub use case::{Case, CaseEvent, CaseReason, CaseState};
+pub use case::{Case, CaseEvent, CaseReason, CaseState, CaseWork};
 pub use category::{Category, Ground, GroundCode, LegalBasis, Period, Recipient, Retention};
 pub use directive::{Action, Directive};
 pub use fault::{Fault, Faults};

@@ -29,6 +29,8 @@ pub struct Planned {
     pub downstream: String,
     /// What it asks.
     pub ask: Ask,
+    /// The identifier kinds that the downstream understands.
+    pub understands: BTreeSet<IdentifierKind>,
     /// `Blocked`, `Pending`, `Skipped` or `NeedsAttention`.
     pub state: TaskState,
     /// Why it is skipped or needs attention.
@@ -43,6 +45,7 @@ type Kinds = BTreeSet<IdentifierKind>;
 struct Resolver<'a> {
     name: &'a str,
     round: usize,
+    understands: Kinds,
     provides: Kinds,
     waits_for: Vec<usize>,
 }
@@ -132,7 +135,8 @@ fn resolvers<'a>(known: &Kinds, wanted: &Kinds, registered: &[Registered<'a>]) -
             } else {
                 Vec::new()
             };
-            next.push(Resolver { name: downstream.name, round, provides, waits_for });
+            let understands = capabilities.understands.clone();
+            next.push(Resolver { name: downstream.name, round, understands, provides, waits_for });
         }
         if next.is_empty() {
             return found;
@@ -152,6 +156,7 @@ fn resolve_task(resolver: &Resolver<'_>) -> Planned {
     Planned {
         downstream: resolver.name.to_owned(),
         ask: Ask::Resolve { wanted: resolver.provides.iter().cloned().collect() },
+        understands: resolver.understands.clone(),
         state: if resolver.waits_for.is_empty() { TaskState::Pending } else { TaskState::Blocked },
         reason: None,
         waits_for: resolver.waits_for.clone(),
@@ -191,7 +196,8 @@ fn target_task(
     }
     waits_for.sort_unstable();
     waits_for.dedup();
-    Planned { downstream: downstream.name.to_owned(), ask, state, reason, waits_for }
+    let understands = capabilities.understands.clone();
+    Planned { downstream: downstream.name.to_owned(), ask, understands, state, reason, waits_for }
 }
 
 /// Those who provide nothing first, then the resolvers from the last round to the first.

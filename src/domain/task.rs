@@ -219,6 +219,8 @@ pub struct Task {
     pub downstream: String,
     /// What it asks.
     pub ask: Ask,
+    /// The identifier kinds that the downstream understands: it is sent no others.
+    pub understands: std::collections::BTreeSet<IdentifierKind>,
     /// Where it stands.
     pub state: TaskState,
     /// Why.

@@ -1,0 +1,208 @@
+//! A case with all that belongs to it, as a change sees it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::Error;
+use crate::{
+    domain::{Case, CaseEvent, CaseReason, CaseWork, Subject, Task, TaskEvent, TaskId, TaskReason, advance},
+    vault::WrappedKey,
+};
+
+/// One line of the append-only history of a case. It holds no identifiers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// When.
+    pub at: Timestamp,
+    /// The task, if it is about one.
+    pub task: Option<TaskId>,
+    /// What happened: `case.settle`, `task.postpone`, …
+    pub name: String,
+    /// More about it.
+    pub data: Value,
+}
+
+/// What is known of a finished export without opening it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExportFacts {
+    /// Hex SHA-256 of the whole file.
+    pub sha256: String,
+    /// Bytes.
+    pub size: u64,
+    /// Its name.
+    pub file_name: String,
+}
+
+/// A blob that a change may leave, set or clear.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) enum Blob {
+    #[default]
+    Left,
+    Set(Option<Vec<u8>>),
+}
+
+/// What a change does to a task beside its fields.
+#[derive(Clone, Debug, Default)]
+pub(super) struct TaskExtra {
+    pub(super) lease: Option<Uuid>,
+    pub(super) keep_lease: bool,
+    pub(super) progress: Blob,
+    pub(super) parts: Blob,
+}
+
+/// A case, its tasks, and what is sealed of it. Changes to it are written when the change answers `Ok`.
+#[derive(Clone, Debug)]
+pub struct CaseFile {
+    /// The case. Its revision is counted up by itself.
+    pub case: Case,
+    /// Its tasks in the order of the plan. A change may add to them; it must not take any away.
+    pub tasks: Vec<Task>,
+    /// The wrapped case key; absent once destroyed.
+    pub key: Option<WrappedKey>,
+    /// The sealed subject; absent once destroyed.
+    pub subject: Option<Vec<u8>>,
+    /// What the case itself needs next, and when.
+    pub work: Option<(CaseWork, Timestamp)>,
+    /// How often that was tried in vain.
+    pub attempts: u32,
+    /// The finished export.
+    pub export: Option<ExportFacts>,
+    /// The time of this change.
+    pub now: Timestamp,
+    pub(super) lease: Option<Uuid>,
+    pub(super) manifest: Blob,
+    pub(super) receipt: Blob,
+    pub(super) extras: BTreeMap<TaskId, TaskExtra>,
+    pub(super) events: Vec<Event>,
+    pub(super) blinds: Vec<String>,
+    pub(super) forget_blinds: bool,
+}
+
+impl TaskExtra {
+    pub(super) fn is_changed(&self) -> bool {
+        self.progress != Blob::Left || self.parts != Blob::Left
+    }
+}
+
+impl CaseFile {
+    /// Whether somebody works on the task just now.
+    pub fn is_leased(&self, task: TaskId) -> bool {
+        self.extras.get(&task).is_some_and(|extra| extra.lease.is_some())
+    }
+
+    /// Fails unless `token` still holds the lease of the task: every write of leased work starts with this.
+    pub fn holds(&self, task: TaskId, token: Uuid) -> Result<(), Error> {
+        let lease = self.extras.get(&task).and_then(|extra| extra.lease);
+        if lease == Some(token) { Ok(()) } else { Err(Error::LeaseLost) }
+    }
+
+    /// Fails unless `token` still holds the lease of the case's own work.
+    pub fn holds_case(&self, token: Uuid) -> Result<(), Error> {
+        if self.lease == Some(token) { Ok(()) } else { Err(Error::LeaseLost) }
+    }
+
+    /// The task of this id.
+    pub fn task_mut(&mut self, id: TaskId) -> Result<&mut Task, Error> {
+        self.tasks.iter_mut().find(|task| task.id == id).ok_or(Error::Gone("task"))
+    }
+
+    /// Moves a task, and writes that down.
+    pub fn move_task(
+        &mut self,
+        id: TaskId,
+        event: TaskEvent,
+        reason: Option<TaskReason>,
+    ) -> Result<(), Error> {
+        let task = self.task_mut(id)?;
+        let from = task.state;
+        task.apply(event, reason)?;
+        let data = json!({
+            "v": 1, "downstream": task.downstream, "from": from, "to": task.state, "reason": reason,
+            "attempts": task.attempts, "error": task.last_error,
+        });
+        self.note(Some(id), format!("task.{event}"), data);
+        Ok(())
+    }
+
+    /// Moves the case, and writes that down.
+    pub fn move_case(&mut self, event: CaseEvent, reason: Option<CaseReason>) -> Result<(), Error> {
+        let from = self.case.state;
+        self.case.state = from.after(event)?;
+        self.case.reason = reason;
+        self.note(
+            None,
+            format!("case.{event}"),
+            json!({ "v": 1, "from": from, "to": self.case.state, "reason": reason }),
+        );
+        Ok(())
+    }
+
+    /// Lets the blocked tasks move, and asks for the case to be settled once nothing is left to do for any.
+    pub fn advance(&mut self) {
+        let now = self.now;
+        let known: BTreeSet<_> = self.case.identifier_kinds.iter().cloned().collect();
+        for moved in advance::advance(&mut self.tasks, &known, now) {
+            self.note(
+                Some(moved.task),
+                format!("task.{}", moved.event),
+                json!({ "v": 1, "reason": moved.reason }),
+            );
+        }
+        if !self.case.state.is_settled() && advance::all_settled(&self.tasks) {
+            self.work = Some((CaseWork::Settle, now));
+        }
+    }
+
+    /// Writes down that something happened.
+    pub fn note(&mut self, task: Option<TaskId>, name: String, data: Value) {
+        self.events.push(Event { at: self.now, task, name, data });
+    }
+
+    /// The holder of the task's lease keeps it across this change.
+    pub fn keep_lease(&mut self, task: TaskId) {
+        self.extras.entry(task).or_default().keep_lease = true;
+    }
+
+    /// Keeps, or clears, the sealed progress of a task's collection.
+    pub fn set_progress(&mut self, task: TaskId, sealed: Option<Vec<u8>>) {
+        self.extras.entry(task).or_default().progress = Blob::Set(sealed);
+    }
+
+    /// Keeps, or clears, the sealed list of parts that a task collected.
+    pub fn set_parts(&mut self, task: TaskId, sealed: Option<Vec<u8>>) {
+        self.extras.entry(task).or_default().parts = Blob::Set(sealed);
+    }
+
+    /// Keeps, or clears, the sealed manifest of the export.
+    pub fn set_manifest(&mut self, sealed: Option<Vec<u8>>) {
+        self.manifest = Blob::Set(sealed);
+    }
+
+    /// Keeps the receipt.
+    pub fn set_receipt(&mut self, json: Vec<u8>) {
+        self.receipt = Blob::Set(Some(json));
+    }
+
+    /// Makes the case findable by these blind indexes too, and shows the subject's kinds.
+    pub fn index(&mut self, subject: &Subject, blinds: impl IntoIterator<Item = String>) {
+        self.case.identifier_kinds = subject.kinds().into_iter().collect();
+        self.blinds.extend(blinds);
+    }
+
+    /// Destroys the key and with it all that is sealed, and takes the case out of the blind index.
+    pub fn destroy(&mut self) {
+        self.key = None;
+        self.subject = None;
+        self.export = None;
+        self.set_manifest(None);
+        for task in self.tasks.iter().map(|task| task.id).collect::<Vec<_>>() {
+            self.set_progress(task, None);
+            self.set_parts(task, None);
+        }
+        self.forget_blinds = true;
+    }
+}

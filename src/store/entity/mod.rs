@@ -1,0 +1,7 @@
+//! The rows. Private to the store: everybody else sees domain types.
+
+pub(super) mod case;
+pub(super) mod case_event;
+pub(super) mod case_identifier;
+pub(super) mod downstream;
+pub(super) mod task;

@@ -1,0 +1,13 @@
+//! The schema, step by step. Steps expand first and contract a release later, so that two versions can run at once.
+
+use sea_orm_migration::prelude::*;
+
+mod m0001_cases;
+
+pub(super) struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m0001_cases::Migration)]
+    }
+}

@@ -1,0 +1,281 @@
+//! The writer: many changes, one commit.
+//!
+//! **Expected flow.** Whatever waits in the queue, up to a bound, becomes one transaction: the new cases by one insert a
+//! table, then the changes, each a pure function over its case's file. One fsync serves all of them (group commit, as
+//! in DeWitt et al., "Implementation Techniques for Main Memory Database Systems", SIGMOD 1984).
+//!
+//! **Guarantees.** A job is answered after its commit. A change that answers an error writes nothing, and the others
+//! of its batch are not touched by it. If the transaction itself fails, nothing is written and all of them are told.
+//!
+//! **Assumptions.** Changes are pure: a batch may be applied twice when its transaction is retried.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use sea_orm::{
+    ActiveModelTrait as _, ActiveValue::Set, ColumnTrait as _, DatabaseConnection, DatabaseTransaction,
+    EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, SqliteTransactionMode,
+    TransactionOptions, TransactionTrait as _,
+};
+use tokio::sync::{mpsc, oneshot};
+
+use super::{
+    CaseFile, Error, Opened, Opening, Wakes,
+    case_file::Event,
+    cases, convert,
+    entity::{case, case_event, case_identifier, task},
+};
+use crate::domain::CaseId;
+
+/// A pure change: `Ok` means write, an error means leave all as it was.
+pub(super) type Change = Box<dyn FnMut(&mut CaseFile) -> Result<(), Error> + Send>;
+
+pub(super) enum Job {
+    Open(Box<Opening>, oneshot::Sender<Result<Opened, Error>>),
+    Change(CaseId, Change, oneshot::Sender<Result<(), Error>>),
+}
+
+/// Runs until the last handle of the store is dropped.
+pub(super) fn spawn(
+    connection: DatabaseConnection,
+    mut queue: mpsc::Receiver<Job>,
+    batch_max: usize,
+    wakes: Arc<Wakes>,
+) {
+    tokio::spawn(async move {
+        let mut batch = Vec::with_capacity(batch_max);
+        while queue.recv_many(&mut batch, batch_max).await > 0 {
+            run(&connection, std::mem::take(&mut batch), &wakes).await;
+        }
+    });
+}
+
+async fn run(connection: &DatabaseConnection, batch: Vec<Job>, wakes: &Wakes) {
+    let (mut openings, mut changes) = (Vec::new(), Vec::new());
+    for job in batch {
+        match job {
+            Job::Open(opening, reply) => openings.push((opening, reply)),
+            Job::Change(case, change, reply) => changes.push((case, change, reply)),
+        }
+    }
+    let mut rings = Rings::default();
+    let outcome = async {
+        let transaction = connection.begin_with_options(write_options()).await?;
+        let new: Vec<&Opening> = openings.iter().map(|(opening, _)| &**opening).collect();
+        let opened = cases::insert(&transaction, &new, &mut rings).await?;
+        let applied = apply(&transaction, &mut changes, &mut rings).await?;
+        transaction.commit().await?;
+        Ok::<_, Error>((opened, applied))
+    }
+    .await;
+    match outcome {
+        Ok((opened, applied)) => {
+            rings.ring(wakes);
+            // A caller that has gone away does not want its answer any more.
+            for ((_, reply), answer) in openings.into_iter().zip(opened) {
+                let _ = reply.send(answer);
+            }
+            for ((.., reply), answer) in changes.into_iter().zip(applied) {
+                let _ = reply.send(answer);
+            }
+        }
+        Err(error) => fail(openings, changes, &error),
+    }
+}
+
+/// SQLite must take the write lock at the start: a transaction that reads first and is then refused it cannot wait.
+fn write_options() -> TransactionOptions {
+    TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
+    }
+}
+
+type Waiting<T, R> = (T, oneshot::Sender<Result<R, Error>>);
+
+fn fail(
+    openings: Vec<Waiting<Box<Opening>, Opened>>,
+    changes: Vec<(CaseId, Change, oneshot::Sender<Result<(), Error>>)>,
+    error: &Error,
+) {
+    tracing::error!(error = %chain(error), writes = openings.len() + changes.len(), "a transaction failed");
+    let copy = || Error::Unavailable(sea_orm::DbErr::Custom(chain(error)));
+    for (_, reply) in openings {
+        let _ = reply.send(Err(copy()));
+    }
+    for (.., reply) in changes {
+        let _ = reply.send(Err(copy()));
+    }
+}
+
+fn chain(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+/// Who is to be woken once the transaction has been committed.
+#[derive(Default)]
+pub(super) struct Rings {
+    pub(super) lanes: BTreeSet<String>,
+    pub(super) cases: BTreeSet<CaseId>,
+    pub(super) work: bool,
+}
+
+impl Rings {
+    fn ring(self, wakes: &Wakes) {
+        for lane in &self.lanes {
+            wakes.ring_lane(lane);
+        }
+        if self.work {
+            wakes.cases().notify_one();
+        }
+        for case in self.cases {
+            wakes.ring_changed(case);
+        }
+    }
+}
+
+async fn apply(
+    transaction: &DatabaseTransaction,
+    changes: &mut [(CaseId, Change, oneshot::Sender<Result<(), Error>>)],
+    rings: &mut Rings,
+) -> Result<Vec<Result<(), Error>>, Error> {
+    let ids: BTreeSet<CaseId> = changes.iter().map(|(case, ..)| *case).collect();
+    let before = load(transaction, &ids).await?;
+    let mut after = before.clone();
+    let mut answers = Vec::with_capacity(changes.len());
+    for (case, change, _) in changes {
+        answers.push(match after.get_mut(case) {
+            None => Err(Error::Gone("case")),
+            Some(file) => {
+                let untouched = file.clone();
+                change(file).inspect_err(|_| *file = untouched)
+            }
+        });
+    }
+    for (id, file) in &mut after {
+        if let Some(before) = before.get(id) {
+            save(transaction, before, file, rings).await?;
+        }
+    }
+    let mut events = Vec::new();
+    for file in after.values() {
+        events.extend(file.events.iter().map(|event| event_row(file.case.id, event)));
+    }
+    insert_events(transaction, events).await?;
+    Ok(answers)
+}
+
+/// The files of these cases, locked until the transaction ends.
+async fn load(
+    transaction: &DatabaseTransaction,
+    ids: &BTreeSet<CaseId>,
+) -> Result<BTreeMap<CaseId, CaseFile>, Error> {
+    if ids.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let ids: Vec<_> = ids.iter().map(|id| id.0).collect();
+    // In order of ids, so that two replicas never wait for each other in a circle. SQLite leaves the lock out.
+    let cases = case::Entity::find()
+        .filter(case::Column::Id.is_in(ids.clone()))
+        .order_by_asc(case::Column::Id)
+        .lock_exclusive()
+        .all(transaction)
+        .await?;
+    let tasks = task::Entity::find()
+        .filter(task::Column::CaseId.is_in(ids))
+        .order_by_asc(task::Column::CaseId)
+        .order_by_asc(task::Column::Position)
+        .all(transaction)
+        .await?;
+    let mut files = BTreeMap::new();
+    for row in &cases {
+        let own: Vec<_> = tasks.iter().filter(|task| task.case_id == row.id).cloned().collect();
+        files.insert(CaseId(row.id), convert::case_file(row, &own)?);
+    }
+    Ok(files)
+}
+
+/// Writes what differs. Nothing at all is written for a file that no change touched.
+async fn save(
+    transaction: &DatabaseTransaction,
+    before: &CaseFile,
+    file: &mut CaseFile,
+    rings: &mut Rings,
+) -> Result<(), Error> {
+    let mut touched = !file.events.is_empty() || file.case != before.case || file.work != before.work;
+    for task in &file.tasks {
+        let extra = file.extras.get(&task.id).cloned().unwrap_or_default();
+        let old = before.tasks.iter().find(|old| old.id == task.id);
+        if old == Some(task) && !extra.is_changed() {
+            continue;
+        }
+        touched = true;
+        let row = convert::task_row(task, &extra);
+        if old.is_some() {
+            row.update(transaction).await?;
+        } else {
+            row.insert(transaction).await?;
+        }
+        if task.state.is_active() && !extra.keep_lease {
+            rings.lanes.insert(task.downstream.clone());
+        }
+    }
+    if !touched {
+        return Ok(());
+    }
+    file.case.revision += 1;
+    if file.work != before.work || file.attempts != before.attempts {
+        // Whoever changes what is to be done next ends the lease on what was to be done.
+        file.lease = None;
+    }
+    convert::case_update(file).update(transaction).await?;
+    save_blinds(transaction, file).await?;
+    rings.work |= file.work.is_some();
+    rings.cases.insert(file.case.id);
+    Ok(())
+}
+
+async fn save_blinds(transaction: &DatabaseTransaction, file: &CaseFile) -> Result<(), Error> {
+    if file.forget_blinds {
+        let own = case_identifier::Column::CaseId.eq(file.case.id.0);
+        case_identifier::Entity::delete_many().filter(own).exec(transaction).await?;
+    } else if !file.blinds.is_empty() {
+        let row = |blind: &String| case_identifier::ActiveModel {
+            case_id: Set(file.case.id.0),
+            blind: Set(blind.clone()),
+        };
+        cases::insert_blinds(transaction, file.blinds.iter().map(row).collect()).await?;
+    }
+    Ok(())
+}
+
+/// A line of the history.
+pub(super) fn event_row(case: CaseId, event: &Event) -> case_event::ActiveModel {
+    case_event::ActiveModel {
+        case_id: Set(case.0),
+        task_id: Set(event.task.map(|task| task.0)),
+        at: Set(event.at.as_microsecond()),
+        event: Set(event.name.clone()),
+        data: Set(event.data.to_string()),
+        ..Default::default()
+    }
+}
+
+/// Appends to the history.
+pub(super) async fn insert_events(
+    transaction: &DatabaseTransaction,
+    rows: Vec<case_event::ActiveModel>,
+) -> Result<(), Error> {
+    if !rows.is_empty() {
+        case_event::Entity::insert_many(rows).exec_without_returning(transaction).await?;
+    }
+    Ok(())
+}
