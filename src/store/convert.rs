@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use super::{
     Error,
     case_file::{Blob, CaseFile, TaskExtra},
-    cases::Request,
     entity::{case, task},
+    openings::Request,
 };
 use crate::{
     domain::{Case, CaseId, Task, TaskId},

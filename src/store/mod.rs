@@ -11,6 +11,7 @@ mod downstreams;
 mod entity;
 mod error;
 mod migration;
+mod openings;
 mod tasks;
 mod wake;
 mod writer;
@@ -21,10 +22,11 @@ use sea_orm::DatabaseConnection;
 use tokio::sync::mpsc;
 
 pub use case_file::{CaseFile, Event, ExportFacts};
-pub use cases::{Filter, Opened, Opening, StoredCase};
+pub use cases::{Filter, StoredCase};
 pub use connection::migrate;
 pub use downstreams::StoredDownstream;
 pub use error::Error;
+pub use openings::{Opened, Opening};
 pub use tasks::ClaimedTask;
 pub use wake::Wakes;
 

@@ -100,8 +100,8 @@ impl Store {
     /// Hands leased tasks back, so that anybody may claim them at once.
     pub async fn hand_back(&self, token: Uuid) -> Result<(), Error> {
         task::Entity::update_many()
-            .col_expr(task::Column::ClaimAt, Expr::col(task::Column::DueAt).into())
-            .col_expr(task::Column::LeaseToken, Expr::val(Option::<Uuid>::None).into())
+            .col_expr(task::Column::ClaimAt, Expr::col(task::Column::DueAt))
+            .col_expr(task::Column::LeaseToken, Expr::val(Option::<Uuid>::None))
             .filter(task::Column::LeaseToken.eq(token))
             .exec(&self.writer)
             .await?;

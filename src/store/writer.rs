@@ -24,17 +24,22 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     CaseFile, Error, Opened, Opening, Wakes,
     case_file::Event,
-    cases, convert,
+    convert,
     entity::{case, case_event, case_identifier, task},
+    openings,
 };
 use crate::domain::CaseId;
 
 /// A pure change: `Ok` means write, an error means leave all as it was.
 pub(super) type Change = Box<dyn FnMut(&mut CaseFile) -> Result<(), Error> + Send>;
 
+type Reply<T> = oneshot::Sender<Result<T, Error>>;
+/// A change that waits for its answer.
+type Waiting = (CaseId, Change, Reply<()>);
+
 pub(super) enum Job {
-    Open(Box<Opening>, oneshot::Sender<Result<Opened, Error>>),
-    Change(CaseId, Change, oneshot::Sender<Result<(), Error>>),
+    Open(Box<Opening>, Reply<Opened>),
+    Change(CaseId, Change, Reply<()>),
 }
 
 /// Runs until the last handle of the store is dropped.
@@ -64,7 +69,7 @@ async fn run(connection: &DatabaseConnection, batch: Vec<Job>, wakes: &Wakes) {
     let outcome = async {
         let transaction = connection.begin_with_options(write_options()).await?;
         let new: Vec<&Opening> = openings.iter().map(|(opening, _)| &**opening).collect();
-        let opened = cases::insert(&transaction, &new, &mut rings).await?;
+        let opened = openings::insert(&transaction, &new, &mut rings).await?;
         let applied = apply(&transaction, &mut changes, &mut rings).await?;
         transaction.commit().await?;
         Ok::<_, Error>((opened, applied))
@@ -93,13 +98,7 @@ fn write_options() -> TransactionOptions {
     }
 }
 
-type Waiting<T, R> = (T, oneshot::Sender<Result<R, Error>>);
-
-fn fail(
-    openings: Vec<Waiting<Box<Opening>, Opened>>,
-    changes: Vec<(CaseId, Change, oneshot::Sender<Result<(), Error>>)>,
-    error: &Error,
-) {
+fn fail(openings: Vec<(Box<Opening>, Reply<Opened>)>, changes: Vec<Waiting>, error: &Error) {
     tracing::error!(error = %chain(error), writes = openings.len() + changes.len(), "a transaction failed");
     let copy = || Error::Unavailable(sea_orm::DbErr::Custom(chain(error)));
     for (_, reply) in openings {
@@ -144,7 +143,7 @@ impl Rings {
 
 async fn apply(
     transaction: &DatabaseTransaction,
-    changes: &mut [(CaseId, Change, oneshot::Sender<Result<(), Error>>)],
+    changes: &mut [Waiting],
     rings: &mut Rings,
 ) -> Result<Vec<Result<(), Error>>, Error> {
     let ids: BTreeSet<CaseId> = changes.iter().map(|(case, ..)| *case).collect();
@@ -252,7 +251,7 @@ async fn save_blinds(transaction: &DatabaseTransaction, file: &CaseFile) -> Resu
             case_id: Set(file.case.id.0),
             blind: Set(blind.clone()),
         };
-        cases::insert_blinds(transaction, file.blinds.iter().map(row).collect()).await?;
+        openings::insert_blinds(transaction, file.blinds.iter().map(row).collect()).await?;
     }
     Ok(())
 }

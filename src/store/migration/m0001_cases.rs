@@ -1,6 +1,12 @@
 //! Cases, tasks, events, the blind index, and what downstreams described.
 
-use sea_orm_migration::{prelude::*, schema::*};
+use sea_orm_migration::{
+    prelude::*,
+    schema::{
+        big_integer, big_integer_null, blob_null, integer, string, string_null, text, text_null, uuid,
+        uuid_null,
+    },
+};
 
 pub(super) struct Migration;
 

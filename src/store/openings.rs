@@ -1,0 +1,212 @@
+//! Openings: the new cases of a batch, inserted with one statement a table.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait as _, DatabaseTransaction, EntityTrait as _, QueryFilter as _,
+    sea_query::OnConflict,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{
+    Error, Event,
+    case_file::TaskExtra,
+    convert,
+    entity::{case, case_identifier, task},
+    writer::{self, Rings},
+};
+use crate::{
+    domain::{Case, CaseWork, Scope, Task},
+    vault::WrappedKey,
+};
+
+/// Rows of one insert. The widest row has 26 columns, and SQLite takes 32,766 parameters a statement.
+const INSERT_ROWS: usize = 1_000;
+
+/// What the caller said of the case that is not personal data.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Request {
+    pub(super) scope: Scope,
+    pub(super) labels: BTreeMap<String, String>,
+    pub(super) policy_version: String,
+    pub(super) received_at: Option<Timestamp>,
+}
+
+/// A case to be inserted.
+#[derive(Clone, Debug)]
+pub struct Opening {
+    /// The case.
+    pub case: Case,
+    /// Its tasks; empty if it is still to be planned.
+    pub tasks: Vec<Task>,
+    /// Who opens it.
+    pub caller: String,
+    /// When the caller says the person asked, if it said so.
+    pub received_at: Option<Timestamp>,
+    /// The wrapped case key.
+    pub key: WrappedKey,
+    /// The sealed subject.
+    pub subject: Vec<u8>,
+    /// The blind indexes of its identifiers.
+    pub blinds: Vec<String>,
+    /// The caller's trace context.
+    pub trace_parent: Option<String>,
+    /// What the case itself needs.
+    pub work: Option<(CaseWork, Timestamp)>,
+}
+
+/// How an opening went.
+#[derive(Clone, Debug)]
+pub enum Opened {
+    /// The case is new.
+    New,
+    /// The caller has used this request id before.
+    Existing {
+        /// The case that it opened.
+        case: Box<Case>,
+        /// When the caller said then that the person asked.
+        received_at: Option<Timestamp>,
+    },
+}
+
+/// Inserts the new cases of a batch, each answered for itself.
+pub(super) async fn insert(
+    transaction: &DatabaseTransaction,
+    openings: &[&Opening],
+    rings: &mut Rings,
+) -> Result<Vec<Result<Opened, Error>>, Error> {
+    if openings.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut known = existing(transaction, openings).await?;
+    let (mut new, mut answers) = (Vec::new(), Vec::with_capacity(openings.len()));
+    for opening in openings {
+        let key = (opening.caller.clone(), opening.case.request_id.clone());
+        if let Some((case, received_at)) = known.get(&key) {
+            answers.push(Ok(Opened::Existing { case: Box::new(case.clone()), received_at: *received_at }));
+        } else {
+            known.insert(key, (opening.case.clone(), opening.received_at));
+            new.push(*opening);
+            answers.push(Ok(Opened::New));
+        }
+    }
+    for chunk in new.chunks(INSERT_ROWS) {
+        case::Entity::insert_many(chunk.iter().map(|o| case_row(o)))
+            .exec_without_returning(transaction)
+            .await?;
+    }
+    let tasks: Vec<_> = new.iter().flat_map(|o| &o.tasks).collect();
+    for chunk in tasks.chunks(INSERT_ROWS) {
+        let rows = chunk.iter().map(|task| {
+            let mut row = convert::task_row(task, &TaskExtra::default());
+            (row.progress, row.parts) = (Set(None), Set(None));
+            row
+        });
+        task::Entity::insert_many(rows).exec_without_returning(transaction).await?;
+    }
+    let blind = |o: &&Opening, blind: &String| case_identifier::ActiveModel {
+        case_id: Set(o.case.id.0),
+        blind: Set(blind.clone()),
+    };
+    let blinds = new.iter().flat_map(|o| o.blinds.iter().map(move |text| blind(o, text))).collect();
+    insert_blinds(transaction, blinds).await?;
+    let events =
+        new.iter().map(|opening| writer::event_row(opening.case.id, &opened_event(opening))).collect();
+    writer::insert_events(transaction, events).await?;
+    for opening in &new {
+        rings.cases.insert(opening.case.id);
+        rings.work |= opening.work.is_some();
+        let active = opening.tasks.iter().filter(|task| task.state.is_active());
+        rings.lanes.extend(active.map(|task| task.downstream.clone()));
+    }
+    Ok(answers)
+}
+
+type Existing = BTreeMap<(String, String), (Case, Option<Timestamp>)>;
+
+async fn existing(transaction: &DatabaseTransaction, openings: &[&Opening]) -> Result<Existing, Error> {
+    let rows = case::Entity::find()
+        .filter(case::Column::Caller.is_in(openings.iter().map(|o| o.caller.clone())))
+        .filter(case::Column::RequestId.is_in(openings.iter().map(|o| o.case.request_id.clone())))
+        .all(transaction)
+        .await?;
+    let mut existing = Existing::new();
+    for row in &rows {
+        let place = convert::Place { table: "cases", id: &row.id };
+        let request: Request = place.json("request", &row.request)?;
+        let key = (row.caller.clone(), row.request_id.clone());
+        existing.insert(key, (convert::case(row)?, request.received_at));
+    }
+    Ok(existing)
+}
+
+/// Adds to the blind index what is not in it yet.
+pub(super) async fn insert_blinds(
+    transaction: &DatabaseTransaction,
+    rows: Vec<case_identifier::ActiveModel>,
+) -> Result<(), Error> {
+    for chunk in rows.chunks(INSERT_ROWS) {
+        let known = OnConflict::columns([case_identifier::Column::CaseId, case_identifier::Column::Blind])
+            .do_nothing()
+            .to_owned();
+        case_identifier::Entity::insert_many(chunk.to_vec())
+            .on_conflict(known)
+            .exec_without_returning(transaction)
+            .await?;
+    }
+    Ok(())
+}
+
+fn case_row(opening: &Opening) -> case::ActiveModel {
+    let case = &opening.case;
+    let request = Request {
+        scope: case.scope.clone(),
+        labels: case.labels.clone(),
+        policy_version: case.policy_version.clone(),
+        received_at: opening.received_at,
+    };
+    case::ActiveModel {
+        id: Set(case.id.0),
+        caller: Set(opening.caller.clone()),
+        request_id: Set(case.request_id.clone()),
+        request: Set(convert::to_json(&request)),
+        right: Set(case.right.as_str().to_owned()),
+        state: Set(case.state.as_str().to_owned()),
+        reason: Set(case.reason.map(|reason| reason.as_str().to_owned())),
+        revision: Set(1),
+        opened_at: Set(case.opened_at.as_microsecond()),
+        received_at: Set(case.received_at.as_microsecond()),
+        due_at: Set(case.due_at.as_microsecond()),
+        settled_at: Set(None),
+        expires_at: Set(None),
+        pseudonym: Set(case.pseudonym.clone()),
+        kinds: Set(convert::to_json(&case.identifier_kinds)),
+        trace_parent: Set(opening.trace_parent.clone()),
+        work: Set(opening.work.map(|(work, _)| work.as_str().to_owned())),
+        attempts: Set(0),
+        claim_at: Set(opening.work.map_or(convert::NEVER, |(_, at)| at.as_microsecond())),
+        lease_token: Set(None),
+        key_id: Set(Some(opening.key.key_id.clone())),
+        key_bytes: Set(Some(opening.key.bytes.clone())),
+        subject: Set(Some(opening.subject.clone())),
+        export: Set(None),
+        manifest: Set(None),
+        receipt: Set(None),
+    }
+}
+
+fn opened_event(opening: &Opening) -> Event {
+    let case = &opening.case;
+    Event {
+        at: case.opened_at,
+        task: None,
+        name: "case.open".to_owned(),
+        data: json!({
+            "v": 1, "right": case.right, "caller": opening.caller, "received_at": case.received_at,
+            "due_at": case.due_at, "pseudonym": case.pseudonym, "tasks": opening.tasks.len(),
+            "policy_version": case.policy_version,
+        }),
+    }
+}
