@@ -1,1 +1,9 @@
-//! Logs and traces.
+//! Logs to standard output, spans to an OTLP collector. The only home of OpenTelemetry.
+//!
+//! The OpenTelemetry layer is always there, with or without a collector: a case's trace context has to reach the
+//! downstreams even where rightful itself exports nothing.
+
+mod start;
+pub mod trace;
+
+pub use start::{Error, Guard, LogFormat, Settings, start};

@@ -1,0 +1,193 @@
+//! Starting and stopping telemetry.
+
+use std::{io::IsTerminal as _, time::Duration};
+
+use opentelemetry::{KeyValue, trace::TracerProvider as _};
+use opentelemetry_otlp::WithExportConfig as _;
+use opentelemetry_sdk::{
+    Resource,
+    trace::{Sampler, SdkTracerProvider},
+};
+use tracing::{Subscriber, level_filters::LevelFilter};
+use tracing_subscriber::{
+    EnvFilter, Layer, filter::Targets, layer::SubscriberExt as _, registry::LookupSpan,
+    util::SubscriberInitExt as _,
+};
+
+/// How long one batch of spans may take to be sent. A collector that is slower loses spans; cases do not wait for it.
+const EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long the last flush may take: well under the 30 s that Kubernetes gives a pod to end.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Crates whose spans stay out of the traces. The exporter itself runs on them: it would trace its own calls for ever.
+const UNTRACED: [&str; 5] = ["hyper", "h2", "tower", "tonic", "opentelemetry"];
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line, for programs.
+    Json,
+}
+
+/// What to log and where to send traces.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How log lines look.
+    pub log_format: LogFormat,
+    /// What is logged, in the syntax of `tracing_subscriber::EnvFilter`: `info`, `rightful=debug,warn`.
+    pub log_filter: String,
+    /// The OTLP collector's gRPC endpoint, such as `http://localhost:4317`. Absent: no spans are exported.
+    pub otlp_endpoint: Option<String>,
+    /// `service.name` of the exported spans.
+    pub service_name: String,
+}
+
+/// Why telemetry could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The filter does not parse.
+    #[error("the log filter is not understood: {0}")]
+    Filter(#[from] tracing_subscriber::filter::ParseError),
+    /// The OTLP endpoint cannot be used.
+    #[error("the OTLP endpoint cannot be used: {0}")]
+    Exporter(#[from] opentelemetry_otlp::ExporterBuildError),
+}
+
+/// Keeps the exporter; [`Guard::shutdown`] sends what is still held back.
+#[must_use = "spans that are not yet exported are lost without `shutdown`"]
+pub struct Guard {
+    provider: SdkTracerProvider,
+}
+
+impl Guard {
+    /// Sends the remaining spans and stops the exporter. Takes at most 5 s. Off-thread, because the flush blocks and
+    /// would starve a runtime with one worker, on which the exporter's own connection lives.
+    pub async fn shutdown(self) {
+        let flush =
+            tokio::task::spawn_blocking(move || self.provider.shutdown_with_timeout(SHUTDOWN_TIMEOUT));
+        match flush.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the last spans were not exported"),
+            Err(error) => tracing::warn!(%error, "the last spans were not exported"),
+        }
+    }
+}
+
+/// Starts logging and tracing for the whole process. With an OTLP endpoint it has to be called inside a tokio runtime;
+/// the collector need not be there yet.
+///
+/// A second call in the same process (as tests make) changes nothing; its guard has nothing to flush.
+pub fn start(settings: &Settings) -> Result<Guard, Error> {
+    let filter = EnvFilter::try_new(&settings.log_filter)?;
+    let provider = provider(settings)?;
+    let subscriber = tracing_subscriber::registry()
+        .with(log_layer(settings.log_format).with_filter(filter))
+        .with(trace_layer(&provider));
+    // The only failure is that a subscriber is there already, which is what the second call means.
+    let _ = subscriber.try_init();
+    Ok(Guard { provider })
+}
+
+fn log_layer<S>(format: LogFormat) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'span> LookupSpan<'span> + Send + Sync,
+{
+    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stdout);
+    match format {
+        LogFormat::Text => layer.with_ansi(std::io::stdout().is_terminal()).boxed(),
+        // The list of spans carries the ids of case and task, whichever of them the event is logged in.
+        LogFormat::Json => layer.json().flatten_event(true).with_current_span(false).boxed(),
+    }
+}
+
+fn provider(settings: &Settings) -> Result<SdkTracerProvider, Error> {
+    let resource = Resource::builder()
+        .with_service_name(settings.service_name.clone())
+        .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
+        .build();
+    let builder = SdkTracerProvider::builder().with_resource(resource);
+    let Some(endpoint) = &settings.otlp_endpoint else {
+        // Ids are made and handed on, nothing is recorded; a caller's decision to sample is passed to the downstreams.
+        return Ok(builder.with_sampler(Sampler::ParentBased(Box::new(Sampler::AlwaysOff))).build());
+    };
+    let exporter = opentelemetry_otlp::SpanExporter::builder()
+        .with_tonic()
+        .with_endpoint(endpoint)
+        .with_timeout(EXPORT_TIMEOUT)
+        .build()?;
+    Ok(builder
+        .with_sampler(Sampler::ParentBased(Box::new(Sampler::AlwaysOn)))
+        .with_batch_exporter(exporter)
+        .build())
+}
+
+/// The layer that turns spans into OpenTelemetry spans. It ignores the log filter: quiet logs are no reason to break
+/// a trace.
+pub(super) fn trace_layer<S>(provider: &SdkTracerProvider) -> impl Layer<S> + Send + Sync + use<S>
+where
+    S: Subscriber + for<'span> LookupSpan<'span> + Send + Sync,
+{
+    let wanted = Targets::new()
+        .with_default(LevelFilter::INFO)
+        .with_targets(UNTRACED.map(|target| (target, LevelFilter::OFF)));
+    tracing_opentelemetry::layer().with_tracer(provider.tracer("rightful")).with_filter(wanted)
+}
+
+#[cfg(test)]
+pub(super) fn quiet_provider() -> SdkTracerProvider {
+    provider(&Settings {
+        log_format: LogFormat::Text,
+        log_filter: "off".into(),
+        otlp_endpoint: None,
+        service_name: "test".into(),
+    })
+    .expect("nothing to connect to")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(filter: &str, endpoint: Option<&str>) -> Settings {
+        Settings {
+            log_format: LogFormat::Json,
+            log_filter: filter.into(),
+            otlp_endpoint: endpoint.map(Into::into),
+            service_name: "test".into(),
+        }
+    }
+
+    #[tokio::test]
+    async fn starting_twice_is_harmless() {
+        start(&settings("off", None)).unwrap().shutdown().await;
+        start(&settings("off", None)).unwrap().shutdown().await;
+    }
+
+    #[tokio::test]
+    async fn bad_settings_are_errors() {
+        assert!(matches!(start(&settings("a=b=c", None)), Err(Error::Filter(_))));
+        assert!(matches!(start(&settings("off", Some("not a url"))), Err(Error::Exporter(_))));
+    }
+
+    #[test]
+    fn spans_of_the_exporter_itself_are_not_traced() {
+        let provider = quiet_provider();
+        tracing::subscriber::with_default(
+            tracing_subscriber::registry().with(trace_layer(&provider)),
+            || {
+                let own = tracing::info_span!("case").in_scope(crate::telemetry::trace::current);
+                assert!(own.is_some());
+                for span in [
+                    tracing::info_span!(target: "h2::proto", "x"),
+                    tracing::info_span!(target: "hyper_util", "x"),
+                ] {
+                    assert_eq!(span.in_scope(crate::telemetry::trace::current), None);
+                }
+            },
+        );
+    }
+}
