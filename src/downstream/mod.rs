@@ -1,1 +1,24 @@
-//! Calls out: the registry of downstreams, their clients, and what their answers mean.
+//! Calls out: the registry of downstreams, their clients, and what their answers mean. The only home of the tonic
+//! client beside the command line.
+//!
+//! **Invariant:** whatever a downstream sends is foreign input. It leaves this room as checked domain values, or as a
+//! [`Failure`] whose text is our own.
+
+mod check;
+mod client;
+mod collection;
+mod convert;
+mod counts;
+mod describe;
+mod failure;
+mod json;
+mod registry;
+#[cfg(test)]
+mod tests;
+
+pub use check::Item;
+pub use client::{Answer, Client, Collect};
+pub use collection::Collection;
+pub use counts::{Count, Counts};
+pub use failure::Failure;
+pub use registry::{Error, Registry, Settings};

@@ -1,0 +1,166 @@
+//! The calls to one downstream. Each hands on the current trace, ends within its time, and checks what comes back.
+
+use bytes::Bytes;
+use jiff::SignedDuration;
+use tokio::time::{Instant, timeout};
+use tonic::{Code, Request, Response, Status, transport::Channel};
+use uuid::Uuid;
+
+use super::{Collection, Counts, Failure, Settings, check::Progress, convert, describe};
+use crate::{
+    domain::{
+        Capabilities, CategoryOutcome, Directive, Ground, Identifier, IdentifierKind, Subject, TaskReason,
+    },
+    proto::downstream::v1::{self, subject_data_service_client::SubjectDataServiceClient},
+    telemetry::trace,
+};
+
+/// The largest message that is decoded. The largest that the contract allows is a Describe with schemas; records and
+/// chunks end at 1 MiB. It bounds what one hostile message can take.
+const MESSAGE_BYTES_MAX: usize = 4 << 20;
+
+/// What became of an erasure so far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It is done. Each category is one of the directives', and comes once; one that is missing was left untouched.
+    Done(Vec<CategoryOutcome>),
+    /// It goes on in the background.
+    Working {
+        /// When to poll: 100 ms to 1 day from now.
+        poll_after: SignedDuration,
+    },
+    /// The downstream will not do it.
+    Refused(Ground),
+}
+
+/// What to collect.
+pub struct Collect<'a> {
+    /// The idempotency key.
+    pub call_id: Uuid,
+    /// Who, by the kinds of identifiers that the downstream understands.
+    pub subject: &'a Subject,
+    /// Which categories; at least one.
+    pub categories: &'a [String],
+    /// Where to go on; empty from the start.
+    pub resume_token: Bytes,
+    /// What had arrived when the resume token came; nothing from the start.
+    pub so_far: Counts,
+}
+
+/// The client of one downstream.
+pub struct Client {
+    stub: SubjectDataServiceClient<Channel>,
+    settings: Settings,
+}
+
+impl Client {
+    pub(super) fn new(channel: Channel, settings: Settings) -> Self {
+        let stub = SubjectDataServiceClient::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX);
+        Self { stub, settings }
+    }
+
+    /// As it was configured.
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// What the downstream says it holds and can do.
+    pub async fn describe(&self) -> Result<Capabilities, Failure> {
+        let mut stub = self.stub.clone();
+        let response = self.unary(stub.describe(traced(v1::DescribeRequest {}))).await?;
+        describe::capabilities(&self.settings.name, response)
+    }
+
+    /// Identifiers of the wanted kinds, each once; none if the person is unknown there.
+    pub async fn resolve(
+        &self,
+        call_id: Uuid,
+        subject: &Subject,
+        wanted: &[IdentifierKind],
+    ) -> Result<Vec<Identifier>, Failure> {
+        let request = v1::ResolveIdentifiersRequest {
+            task_id: call_id.to_string(),
+            subject: Some(convert::subject(subject)),
+            wanted_kinds: wanted.iter().map(ToString::to_string).collect(),
+        };
+        let mut stub = self.stub.clone();
+        let response = self.unary(stub.resolve_identifiers(traced(request))).await?;
+        convert::identifiers(response, wanted)
+    }
+
+    /// Begins a collection.
+    pub async fn collect(&self, ask: Collect<'_>) -> Result<Collection, Failure> {
+        if ask.categories.is_empty() {
+            // On the wire an empty list means all, and then no summary could be checked.
+            return Err(Failure::new(TaskReason::Internal, "no category was asked for"));
+        }
+        let deadline = Instant::now() + self.settings.collect_timeout;
+        let request = v1::CollectRequest {
+            task_id: ask.call_id.to_string(),
+            subject: Some(convert::subject(ask.subject)),
+            categories: ask.categories.to_vec(),
+            resume_token: ask.resume_token,
+        };
+        let mut stub = self.stub.clone();
+        // Until the stream opens, it is silent.
+        let patience = self.settings.idle_timeout.min(self.settings.collect_timeout);
+        let response = timeout(patience, stub.collect(traced(request)))
+            .await
+            .map_err(|_| Failure::unavailable(format!("the stream did not open within {patience:?}")))?
+            .map_err(|status| Failure::from(&status))?;
+        let progress = Progress::new(ask.categories, ask.so_far);
+        Ok(Collection::new(response.into_inner(), progress, &self.settings, deadline))
+    }
+
+    /// Erases as directed, or tells with `dry_run` what would become of each category.
+    pub async fn erase(
+        &self,
+        call_id: Uuid,
+        subject: &Subject,
+        directives: &[Directive],
+        dry_run: bool,
+    ) -> Result<Answer, Failure> {
+        let request = v1::EraseRequest {
+            task_id: call_id.to_string(),
+            subject: Some(convert::subject(subject)),
+            directives: convert::directives(directives),
+            dry_run,
+        };
+        let mut stub = self.stub.clone();
+        let response = self.unary(stub.erase(traced(request))).await?;
+        convert::erase_answer(response, directives)
+    }
+
+    /// How an erasure that was accepted earlier stands. `directives` are those of that erasure. `None`: the downstream
+    /// does not know it (any more), so it has to be sent again.
+    pub async fn poll(&self, call_id: Uuid, directives: &[Directive]) -> Result<Option<Answer>, Failure> {
+        let request = v1::GetTaskRequest { task_id: call_id.to_string() };
+        let mut stub = self.stub.clone();
+        let answer = self.within(stub.get_task(traced(request))).await?;
+        match answer {
+            Ok(response) => convert::task_answer(response.into_inner(), directives).map(Some),
+            Err(status) if status.code() == Code::NotFound => Ok(None),
+            Err(status) => Err(Failure::from(&status)),
+        }
+    }
+
+    async fn unary<T>(&self, call: impl Future<Output = Result<Response<T>, Status>>) -> Result<T, Failure> {
+        self.within(call).await?.map(Response::into_inner).map_err(|status| Failure::from(&status))
+    }
+
+    async fn within<T>(&self, call: impl Future<Output = T>) -> Result<T, Failure> {
+        let patience = self.settings.call_timeout;
+        timeout(patience, call)
+            .await
+            .map_err(|_| Failure::unavailable(format!("no answer within {patience:?}")))
+    }
+}
+
+/// The request with the current span's trace context.
+fn traced<T>(message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    if let Some(value) = trace::current().and_then(|text| text.parse().ok()) {
+        request.metadata_mut().insert(trace::HEADER, value);
+    }
+    request
+}
