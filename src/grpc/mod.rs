@@ -1,1 +1,14 @@
-//! The services that rightful serves: one file each.
+//! The gRPC services: decode and check, ask the engine, encode. No decision is made here.
+//!
+//! **Invariant:** every error that leaves this room comes from `status.rs`.
+
+mod caller;
+mod case_service;
+mod convert;
+mod downstream_service;
+mod page;
+mod rpc;
+mod serve;
+mod status;
+
+pub use serve::{Now, serve};

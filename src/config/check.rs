@@ -1,0 +1,130 @@
+//! From the settings as written to the configuration as meant. The defaults and the bounds stand here.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use jiff::SignedDuration;
+
+use super::{
+    Config, Controller, Engine, Keys, LogFormat, Policy, Server, Storage, Store, Telemetry, downstream,
+    settings::Settings,
+};
+use crate::domain::{Faults, retry};
+
+/// Names, paths and URLs are short; a longer one is a mistake.
+const TEXT_BYTES_MAX: usize = 1_024;
+/// The controller's texts stand in the head of every export.
+const CONTROLLER_BYTES_MAX: usize = 256;
+/// Past 100,000 attempts at `retry.longest` years have gone by, and so has every due time.
+const ATTEMPTS_MAX: u32 = 100_000;
+
+const SECOND: SignedDuration = SignedDuration::from_secs(1);
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+
+/// Checks everything and reports all faults at once.
+pub(super) fn config(mut settings: Settings) -> Result<Config, Faults> {
+    let config = sections(&mut settings);
+    settings.finish().or(config)
+}
+
+/// Reads every section. Where there is a fault, the value is of no use.
+pub(super) fn sections(settings: &mut Settings) -> Config {
+    Config {
+        server: server(settings),
+        store: store(settings),
+        storage: storage(settings),
+        keys: Keys { ring: PathBuf::from(settings.text("keys.ring", "rightful.keys.json", TEXT_BYTES_MAX)) },
+        controller: controller(settings),
+        policy: Policy {
+            respond_within: settings.period("policy.respond_within", "P30D"),
+            export_lives: settings.period("policy.export_lives", "P30D"),
+        },
+        engine: engine(settings),
+        retry: retry(settings),
+        telemetry: telemetry(settings),
+        downstreams: downstream::all(settings),
+    }
+}
+
+fn server(settings: &mut Settings) -> Server {
+    let default = SocketAddr::from(([127, 0, 0, 1], 7443));
+    let rule = "must be an IP address and a port, such as 127.0.0.1:7443 or [::]:7443";
+    Server { listen: settings.parsed("server.listen", default, rule) }
+}
+
+fn store(settings: &mut Settings) -> Store {
+    let url = settings.text("store.url", "sqlite://rightful.sqlite", TEXT_BYTES_MAX);
+    if !has_scheme(&url, &["sqlite", "postgres", "postgresql"]) {
+        settings.fault("store.url", "must be sqlite://file or postgres://user@host/database");
+    }
+    Store { url }
+}
+
+fn storage(settings: &mut Settings) -> Storage {
+    let url = settings.text("storage.url", "file://./objects", TEXT_BYTES_MAX);
+    if !has_scheme(&url, &["file", "s3"]) {
+        settings.fault("storage.url", "must be file://folder or s3://bucket/prefix");
+    }
+    Storage { url, options: settings.table("storage.options") }
+}
+
+/// Whether it is one of these schemes, `://`, and something.
+fn has_scheme(url: &str, schemes: &[&str]) -> bool {
+    url.split_once("://").is_some_and(|(scheme, rest)| schemes.contains(&scheme) && !rest.is_empty())
+}
+
+fn controller(settings: &mut Settings) -> Controller {
+    let mut text = |key: &str, default: &str| settings.text(key, default, CONTROLLER_BYTES_MAX);
+    Controller {
+        name: text("controller.name", "The controller"),
+        contact: text("controller.contact", "The service through which you made your request"),
+        complaint_body: text(
+            "controller.complaint_body",
+            "The data protection authority of the place where you live",
+        ),
+    }
+}
+
+fn engine(settings: &mut Settings) -> Engine {
+    Engine {
+        lease: settings.duration("engine.lease", SECOND * 30, SECOND..=HOUR),
+        poll: settings.duration("engine.poll", SECOND, SignedDuration::from_millis(10)..=HOUR),
+        describe_every: settings.duration(
+            "engine.describe_every",
+            SECOND * 300,
+            SignedDuration::from_millis(100)..=DAY,
+        ),
+        describe_patience: settings.duration(
+            "engine.describe_patience",
+            HOUR,
+            SignedDuration::ZERO..=DAY * 30,
+        ),
+        open_batch_max: settings.number("engine.open_batch_max", 256, 1..=10_000),
+    }
+}
+
+fn retry(settings: &mut Settings) -> retry::Policy {
+    let least = SignedDuration::from_millis(1);
+    let policy = retry::Policy {
+        initial: settings.duration("retry.initial", SECOND, least..=HOUR),
+        longest: settings.duration("retry.longest", SECOND * 900, least..=DAY),
+        unavailable_attempts: settings.number("retry.unavailable_attempts", 200, 1..=ATTEMPTS_MAX),
+        violation_attempts: settings.number("retry.violation_attempts", 5, 1..=ATTEMPTS_MAX),
+    };
+    if policy.initial > policy.longest {
+        settings.fault("retry.longest", "must not be shorter than retry.initial");
+    }
+    policy
+}
+
+fn telemetry(settings: &mut Settings) -> Telemetry {
+    let otlp_endpoint = settings.optional("telemetry.otlp_endpoint").filter(|text| !text.is_empty());
+    if otlp_endpoint.as_ref().is_some_and(|text| !downstream::is_endpoint(text)) {
+        settings.fault("telemetry.otlp_endpoint", "must be http://host:port, or empty for none");
+    }
+    Telemetry {
+        log_format: settings.parsed("telemetry.log_format", LogFormat::Text, "must be text or json"),
+        log_filter: settings.text("telemetry.log_filter", "info", TEXT_BYTES_MAX),
+        otlp_endpoint,
+    }
+}

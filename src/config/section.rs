@@ -1,0 +1,118 @@
+//! The sections as they are meant: checked values, one type for each section.
+
+use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, str::FromStr};
+
+use jiff::SignedDuration;
+
+use crate::domain::{Period, fault::UnknownName};
+
+/// `[server]`: what it serves on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// The address and port of the gRPC server; port 0 takes a free one.
+    pub listen: SocketAddr,
+}
+
+/// `[store]`: the database. Its `Debug` leaves the URL out: it may hold a password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Store {
+    /// `sqlite://file` (relative to the working directory), or `postgres://…`.
+    pub url: String,
+}
+
+impl fmt::Debug for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = self.url.split("://").next().unwrap_or_default();
+        write!(f, "Store({scheme}: redacted)")
+    }
+}
+
+/// `[storage]`: where parts of exports are kept. Its `Debug` names the options only: they may hold credentials.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Storage {
+    /// `file://folder` (relative to the working directory, or absolute with a third slash), or `s3://bucket/prefix`.
+    pub url: String,
+    /// What the object storage needs besides, by the names of its client: `aws_endpoint`, `aws_region`, …
+    pub options: BTreeMap<String, String>,
+}
+
+impl fmt::Debug for Storage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&String> = self.options.keys().collect();
+        f.debug_struct("Storage").field("url", &self.url).field("options", &names).finish()
+    }
+}
+
+/// `[keys]`: what personal data is sealed with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Keys {
+    /// The key ring file (relative to the working directory).
+    pub ring: PathBuf,
+}
+
+/// `[controller]`: who answers to the person. Shown in exports and receipts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Controller {
+    /// The name of the controller, at most 256 bytes.
+    pub name: String,
+    /// How the person reaches the controller, at most 256 bytes.
+    pub contact: String,
+    /// Where the person may complain (GDPR 15(1)(f)), at most 256 bytes.
+    pub complaint_body: String,
+}
+
+/// `[policy]`: how long things may take and live, in calendar units.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// From the day on which the person asked until the case is due.
+    pub respond_within: Period,
+    /// From the day on which a case settled until its export and its key are destroyed.
+    pub export_lives: Period,
+}
+
+/// `[engine]`: how work is claimed and polled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Engine {
+    /// How long a worker owns a task without renewing: after a crash, work resumes within this. 1 s to 1 h.
+    pub lease: SignedDuration,
+    /// How often due work is looked for when nothing woke the engine. 10 ms to 1 h.
+    pub poll: SignedDuration,
+    /// How often each downstream is asked what it holds. 100 ms to 24 h.
+    pub describe_every: SignedDuration,
+    /// How long a task waits for a downstream that has never said what it holds. 0 to 30 days.
+    pub describe_patience: SignedDuration,
+    /// Cases that one transaction opens at the most, 1 to 10,000: more wait for the next one.
+    pub open_batch_max: u32,
+}
+
+/// `[telemetry]`: logs and traces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Telemetry {
+    /// How logs look.
+    pub log_format: LogFormat,
+    /// What is logged, in the syntax of tracing's `EnvFilter`: `info`, `rightful=debug,warn`.
+    pub log_filter: String,
+    /// Where traces are sent over OTLP/gRPC: `http://host:port`. Absent: nowhere.
+    pub otlp_endpoint: Option<String>,
+}
+
+/// How logs look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// `text`: lines for people.
+    Text,
+    /// `json`: one JSON object a line.
+    Json,
+}
+
+impl FromStr for LogFormat {
+    type Err = UnknownName;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            _ => Err(UnknownName),
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! The example file is the defaults; every fault is named, all at once; layers win in order.
+
+use std::collections::BTreeSet;
+
+use super::*;
+
+const EXAMPLE: &str = include_str!("../../config.example.toml");
+
+/// The example with every setting uncommented: prose has a space after its `#`, settings have none.
+fn uncommented() -> String {
+    let line =
+        |line: &'static str| line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).unwrap_or(line);
+    EXAMPLE.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn environment(pairs: &[(&str, &str)]) -> impl Iterator<Item = (String, String)> {
+    pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect::<Vec<_>>().into_iter()
+}
+
+fn from(text: &str) -> Result<Config, Error> {
+    Ok(check::config(layer(text, environment(&[]), &[]).map_err(Error::Syntax)?)?)
+}
+
+fn fault_keys(text: &str) -> Vec<String> {
+    match from(text) {
+        Err(Error::Faults(faults)) => faults.as_slice().iter().map(|fault| fault.field.clone()).collect(),
+        other => panic!("expected faults, got {other:?}"),
+    }
+}
+
+#[test]
+fn the_example_is_the_defaults() {
+    assert_eq!(from(EXAMPLE).unwrap(), Config::default());
+    let mut uncommented = from(&uncommented()).unwrap();
+    assert_eq!(
+        uncommented.downstreams,
+        from("[[downstream]]\nname = 'billing'\nendpoint = 'http://127.0.0.1:7001'").unwrap().downstreams
+    );
+    uncommented.downstreams.clear();
+    assert_eq!(uncommented, Config::default());
+}
+
+#[test]
+fn the_example_has_every_key() {
+    let mut settings = layer(&uncommented(), environment(&[]), &[]).unwrap();
+    check::sections(&mut settings);
+    let written: BTreeSet<&str> = EXAMPLE
+        .lines()
+        .filter_map(|line| line.strip_prefix('#')?.split_once(" = ").map(|(key, _)| key))
+        .collect();
+    let last = |key: &String| key.rsplit('.').find(|name| !name.is_empty()).map(str::to_owned);
+    for asked in settings.asked.iter().filter(|key| !key.ends_with('[')) {
+        assert!(written.contains(last(asked).unwrap().as_str()), "{asked} is not in config.example.toml");
+    }
+}
+
+#[test]
+fn all_faults_are_named_at_once() {
+    let faults = fault_keys(
+        "colour = 1\n[server]\nlisten = 'localhost'\nport = 1\n[store]\nurl = 'mysql://x'\n[storage]\nurl = 'x'\n\
+         [policy]\nrespond_within = '30 days'\n[engine]\nlease = '0s'\npoll = 'soon'\nopen_batch_max = 0\n\
+         [retry]\ninitial = '2m'\nlongest = '1m'\n[telemetry]\nlog_format = 'xml'\n\
+         otlp_endpoint = 'collector:4317'\n[nonsense]\n[controller]\nname = ''",
+    );
+    let expected = [
+        "server.listen",
+        "store.url",
+        "storage.url",
+        "controller.name",
+        "policy.respond_within",
+        "engine.lease",
+        "engine.poll",
+        "engine.open_batch_max",
+        "retry.longest",
+        "telemetry.otlp_endpoint",
+        "telemetry.log_format",
+        "colour",
+        "server.port",
+        "nonsense",
+    ];
+    assert_eq!(faults, expected);
+}
+
+#[test]
+fn downstreams_are_checked_one_by_one() {
+    let text = "[[downstream]]\nname = 'billing'\nendpoint = 'https://billing:443'\n\
+                [[downstream]]\nname = 'billing'\nendpoint = 'http://billing:7001'\nparallel_calls = 'many'\n\
+                [[downstream]]\nname = 'Mail'\nendpoint = 'http://mail'\nspeed = 3\n[[downstream]]";
+    let expected = [
+        "downstream[0].endpoint",
+        "downstream[1].parallel_calls",
+        "downstream[1].name",
+        "downstream[2].name",
+        "downstream[2].endpoint",
+        "downstream[3].name",
+        "downstream[3].endpoint",
+        "downstream[2].speed",
+    ];
+    assert_eq!(fault_keys(text), expected);
+    for good in ["http://[::1]:7001", "http://billing.internal:80/", "http://127.0.0.1:7001"] {
+        assert!(downstream::is_endpoint(good), "{good}");
+    }
+    for bad in ["", "billing:7001", "http://billing", "http://a@b:1", "http://b:1/x", "http://b:1?x"] {
+        assert!(!downstream::is_endpoint(bad), "{bad}");
+    }
+}
+
+#[test]
+fn variables_win_over_the_file_and_flags_over_both() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rightful.toml");
+    std::fs::write(&path, "[engine]\nlease = '1m'\npoll = '2s'\nopen_batch_max = 7\n").unwrap();
+    let variables = environment(&[
+        ("RIGHTFUL_ENGINE__LEASE", "2m"),
+        ("RIGHTFUL_ENGINE__POLL", "3s"),
+        ("RIGHTFUL_STORAGE__OPTIONS__AWS_REGION", "eu-north-1"),
+        ("RIGHTFUL_PORT", "tcp://10.0.0.1:7443"),
+        ("HOME", "/"),
+    ]);
+    let config = load(Some(&path), variables, &[("engine.poll", "4s".to_owned())]).unwrap();
+    assert_eq!(config.engine.lease.as_secs(), 120);
+    assert_eq!(config.engine.poll.as_secs(), 4);
+    assert_eq!(config.engine.open_batch_max, 7);
+    assert_eq!(config.storage.options.get("aws_region").map(String::as_str), Some("eu-north-1"));
+
+    let unknown = load(None, environment(&[("RIGHTFUL_ENGINE__LEESE", "2m")]), &[]).unwrap_err().to_string();
+    assert!(unknown.contains("engine.leese") && unknown.contains("environment"), "{unknown}");
+}
+
+#[test]
+fn a_missing_file_and_bad_toml_are_said() {
+    let missing = load(Some(Path::new("no/such/file.toml")), environment(&[]), &[]);
+    assert!(matches!(missing, Err(Error::Read { .. })));
+    assert!(matches!(from("[server"), Err(Error::Syntax(_))));
+}
+
+#[test]
+fn secrets_do_not_print() {
+    let config = from(
+        "[store]\nurl = 'postgres://u:canary@db/x'\n[storage]\noptions = { aws_secret_access_key = 'canary' }",
+    )
+    .unwrap();
+    let printed = format!("{config:?}");
+    assert!(!printed.contains("canary") && printed.contains("aws_secret_access_key"), "{printed}");
+}

@@ -1,0 +1,151 @@
+//! `rightful.v1.CaseService`.
+
+use futures::{
+    StreamExt as _,
+    stream::{self, BoxStream},
+};
+use tonic::{Request, Response, Status};
+use tracing::Span;
+
+use super::{caller, convert, page, serve::Now, status};
+use crate::{
+    domain::CaseId,
+    engine::{CaseView, Engine},
+    proto::v1::{
+        CancelCaseRequest, CancelCaseResponse, Case, DownloadExportRequest, DownloadExportResponse,
+        GetCaseRequest, GetCaseResponse, GetReceiptRequest, GetReceiptResponse, ListCasesRequest,
+        ListCasesResponse, OpenCaseRequest, OpenCaseResponse, PreviewCaseRequest, PreviewCaseResponse,
+        RetryTaskRequest, RetryTaskResponse, WatchCaseRequest, WatchCaseResponse,
+        case_service_server::CaseService, download_export_response::Item,
+    },
+    telemetry::trace,
+};
+
+/// Cases on a page if the caller leaves it open.
+const PAGE_SIZE: u32 = 50;
+
+/// What answers the calls.
+pub(super) struct Service {
+    engine: Engine,
+    now: Now,
+}
+
+impl Service {
+    /// A service of this engine.
+    pub(super) fn new(engine: Engine, now: Now) -> Self {
+        Self { engine, now }
+    }
+}
+
+#[tonic::async_trait]
+impl CaseService for Service {
+    type WatchCaseStream = BoxStream<'static, Result<WatchCaseResponse, Status>>;
+    type DownloadExportStream = BoxStream<'static, Result<DownloadExportResponse, Status>>;
+
+    async fn open_case(
+        &self,
+        request: Request<OpenCaseRequest>,
+    ) -> Result<Response<OpenCaseResponse>, Status> {
+        let mut new = convert::new_case(request.into_inner(), (self.now)()).map_err(status::bad_request)?;
+        new.caller = caller::name();
+        new.trace_parent = trace::current();
+        let view = self.engine.open(new).await.map_err(status::from)?;
+        Ok(Response::new(OpenCaseResponse { case: shown(view) }))
+    }
+
+    async fn preview_case(
+        &self,
+        request: Request<PreviewCaseRequest>,
+    ) -> Result<Response<PreviewCaseResponse>, Status> {
+        let new = convert::new_preview(request.into_inner(), (self.now)()).map_err(status::bad_request)?;
+        let preview = self.engine.preview(new).await.map_err(status::from)?;
+        Ok(Response::new(convert::preview(preview)))
+    }
+
+    async fn get_case(&self, request: Request<GetCaseRequest>) -> Result<Response<GetCaseResponse>, Status> {
+        let id = case_id(&request.get_ref().case_id)?;
+        let view = self.engine.case(id).await.map_err(status::from)?;
+        Ok(Response::new(GetCaseResponse { case: shown(view) }))
+    }
+
+    async fn list_cases(
+        &self,
+        request: Request<ListCasesRequest>,
+    ) -> Result<Response<ListCasesResponse>, Status> {
+        let mut request = request.into_inner();
+        let (filter, after) = convert::filter(&mut request).map_err(status::bad_request)?;
+        let Some(filter) = filter else { return Ok(Response::new(ListCasesResponse::default())) };
+        let size = page::size(request.page_size, PAGE_SIZE);
+        let found = self.engine.list(filter, after, size).await.map_err(status::from)?;
+        Ok(Response::new(ListCasesResponse {
+            cases: found.cases.into_iter().map(convert::case).collect(),
+            next_page_token: found.next.map(|last| page::after_case(last, &mut request)).unwrap_or_default(),
+        }))
+    }
+
+    async fn watch_case(
+        &self,
+        request: Request<WatchCaseRequest>,
+    ) -> Result<Response<Self::WatchCaseStream>, Status> {
+        let id = case_id(&request.get_ref().case_id)?;
+        let views = self.engine.watch(id).await.map_err(status::from)?;
+        // The stream is polled after the call's span has ended; its errors belong to the same trace.
+        let span = Span::current();
+        let answers = views.map(move |view| match view {
+            Ok(view) => Ok(WatchCaseResponse { case: shown(view) }),
+            Err(error) => Err(span.in_scope(|| status::from(error))),
+        });
+        Ok(Response::new(answers.boxed()))
+    }
+
+    async fn cancel_case(
+        &self,
+        request: Request<CancelCaseRequest>,
+    ) -> Result<Response<CancelCaseResponse>, Status> {
+        let id = case_id(&request.get_ref().case_id)?;
+        let view = self.engine.cancel(id).await.map_err(status::from)?;
+        Ok(Response::new(CancelCaseResponse { case: shown(view) }))
+    }
+
+    async fn retry_task(
+        &self,
+        request: Request<RetryTaskRequest>,
+    ) -> Result<Response<RetryTaskResponse>, Status> {
+        let id = convert::id("task_id", &request.get_ref().task_id).map_err(status::bad_request)?;
+        let view = self.engine.retry(id).await.map_err(status::from)?;
+        Ok(Response::new(RetryTaskResponse { case: shown(view) }))
+    }
+
+    async fn download_export(
+        &self,
+        request: Request<DownloadExportRequest>,
+    ) -> Result<Response<Self::DownloadExportStream>, Status> {
+        let id = case_id(&request.get_ref().case_id)?;
+        let download = self.engine.download(id, request.get_ref().offset).await.map_err(status::from)?;
+        let info = DownloadExportResponse { item: Some(Item::Info(convert::export(download.facts))) };
+        let span = Span::current();
+        let chunks = download.bytes.map(move |chunk| match chunk {
+            Ok(chunk) => Ok(DownloadExportResponse { item: Some(Item::Chunk(chunk)) }),
+            Err(error) => Err(span.in_scope(|| status::from(error))),
+        });
+        Ok(Response::new(stream::iter([Ok(info)]).chain(chunks).boxed()))
+    }
+
+    async fn get_receipt(
+        &self,
+        request: Request<GetReceiptRequest>,
+    ) -> Result<Response<GetReceiptResponse>, Status> {
+        let id = case_id(&request.get_ref().case_id)?;
+        let receipt = self.engine.receipt(id).await.map_err(status::from)?;
+        Ok(Response::new(GetReceiptResponse { receipt_json: receipt.json, sha256: receipt.sha256 }))
+    }
+}
+
+fn case_id(text: &str) -> Result<CaseId, Status> {
+    convert::id("case_id", text).map_err(status::bad_request)
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the shape of the messages' field")]
+fn shown(view: CaseView) -> Option<Case> {
+    Some(convert::case(view))
+}

@@ -1,0 +1,128 @@
+//! Enums: one table for each. The way back from a number is a search in the same table.
+
+use crate::{
+    domain::{Action, CaseReason, CaseState, GroundCode, LegalBasis, Right, TaskKind, TaskReason, TaskState},
+    proto::{downstream::v1 as shared, v1},
+};
+
+/// Declares a total function from a domain enum to its protobuf enum; variants have the same names.
+macro_rules! table {
+    ($(#[$meta:meta])* $name:ident: $Domain:ident => $proto:path { $($Variant:ident),+ $(,)? }) => {
+        $(#[$meta])*
+        pub(super) const fn $name(value: $Domain) -> $proto {
+            use $proto as Proto;
+            match value { $( $Domain::$Variant => Proto::$Variant, )+ }
+        }
+    };
+}
+
+table!(
+    /// Rights.
+    right: Right => shared::Right {
+        Access, Portability, Erasure, Rectification, Restriction, Objection, ConsentWithdrawal,
+    }
+);
+table!(
+    /// Where a case stands.
+    case_state: CaseState => v1::CaseState { InProgress, Completed, Cancelled, Expired }
+);
+table!(
+    /// Why a case is there.
+    case_reason: CaseReason => v1::CaseReason { Fulfilled, PartiallyFulfilled, NothingHeld, CancelledByCaller }
+);
+table!(
+    /// What a task asks.
+    task_kind: TaskKind => v1::TaskKind { Resolve, Collect, Erase }
+);
+table!(
+    /// Where a task stands.
+    task_state: TaskState => v1::TaskState {
+        Blocked, Pending, Working, Verifying, Done, Skipped, Refused, NeedsAttention, Cancelled,
+    }
+);
+table!(
+    /// Why a task is there.
+    task_reason: TaskReason => v1::TaskReason {
+        NoKnownIdentifier, RightNotSupported, OutOfScope, Unavailable, ContractViolation, Rejected,
+        ErasureUnconfirmed, DownstreamUnknown, NotDescribed, Internal,
+    }
+);
+table!(
+    /// Grounds.
+    ground_code: GroundCode => shared::GroundCode {
+        LegalObligation, PublicTask, LegalClaims, Expression, PublicHealth, Archiving, RightsOfOthers, Credentials,
+        Contract, IdentityInDoubt, ManifestlyUnfounded, Excessive, LegalHold, StatutoryExemption,
+    }
+);
+table!(
+    /// Legal bases.
+    legal_basis: LegalBasis => shared::LegalBasis {
+        Consent, Contract, LegalObligation, VitalInterests, PublicTask, LegitimateInterests,
+    }
+);
+table!(
+    /// What is to be done with a category.
+    action: Action => shared::Action { Erase, Anonymise, Restrict, Retain }
+);
+
+/// The right of a number; absent if there is none.
+pub(super) fn right_of(number: i32) -> Option<Right> {
+    Right::ALL.iter().copied().find(|each| right(*each) as i32 == number)
+}
+
+/// The case state of a number; absent if no case is ever in it.
+pub(super) fn case_state_of(number: i32) -> Option<CaseState> {
+    CaseState::ALL.iter().copied().find(|each| case_state(*each) as i32 == number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `COMPLETED` of `CASE_STATE_COMPLETED` is `completed`: one name for one thing, on the wire and in the database.
+    fn same_name(proto: &str, prefix: &str, domain: &str) {
+        assert_eq!(proto.strip_prefix(prefix).map(str::to_lowercase).as_deref(), Some(domain), "{proto}");
+    }
+
+    #[test]
+    fn both_sides_use_the_same_names() {
+        for each in Right::ALL {
+            same_name(right(*each).as_str_name(), "RIGHT_", each.as_str());
+        }
+        for each in CaseState::ALL {
+            same_name(case_state(*each).as_str_name(), "CASE_STATE_", each.as_str());
+        }
+        for each in CaseReason::ALL {
+            same_name(case_reason(*each).as_str_name(), "CASE_REASON_", each.as_str());
+        }
+        for each in TaskKind::ALL {
+            same_name(task_kind(*each).as_str_name(), "TASK_KIND_", each.as_str());
+        }
+        for each in TaskState::ALL {
+            same_name(task_state(*each).as_str_name(), "TASK_STATE_", each.as_str());
+        }
+        for each in TaskReason::ALL {
+            same_name(task_reason(*each).as_str_name(), "TASK_REASON_", each.as_str());
+        }
+        for each in GroundCode::ALL {
+            same_name(ground_code(*each).as_str_name(), "GROUND_CODE_", each.as_str());
+        }
+        for each in LegalBasis::ALL {
+            same_name(legal_basis(*each).as_str_name(), "LEGAL_BASIS_", each.as_str());
+        }
+        for each in Action::ALL {
+            same_name(action(*each).as_str_name(), "ACTION_", each.as_str());
+        }
+    }
+
+    #[test]
+    fn numbers_find_their_way_back() {
+        for each in Right::ALL {
+            assert_eq!(right_of(right(*each) as i32), Some(*each));
+        }
+        for each in CaseState::ALL {
+            assert_eq!(case_state_of(case_state(*each) as i32), Some(*each));
+        }
+        assert_eq!((right_of(0), right_of(99), case_state_of(0)), (None, None, None));
+    }
+}

@@ -1,0 +1,17 @@
+//! Between the messages of `proto/` and the nouns of the domain. Every fault of a request is found, not just the first.
+
+mod case;
+mod category;
+mod choice;
+mod downstream;
+mod preview;
+mod request;
+mod time;
+
+#[cfg(test)]
+mod tests;
+
+pub(super) use case::{case, export};
+pub(super) use downstream::{check, downstream, downstream_in_brief};
+pub(super) use preview::preview;
+pub(super) use request::{downstream_name, filter, id, new_case, new_preview};

@@ -1,0 +1,37 @@
+//! Previews.
+
+use super::{category, choice, time};
+use crate::{
+    engine::{Preview, PreviewTask},
+    proto::{downstream::v1 as shared, v1},
+};
+
+/// What opening a case would do.
+pub(crate) fn preview(preview: Preview) -> v1::PreviewCaseResponse {
+    v1::PreviewCaseResponse {
+        tasks: preview.tasks.into_iter().map(task).collect(),
+        due_time: Some(time::time(preview.due_at)),
+    }
+}
+
+fn task(task: PreviewTask) -> v1::PlannedTask {
+    let (dry_run, dry_run_note) = match task.dry_run {
+        Some(Ok(outcomes)) => {
+            let categories = outcomes.into_iter().map(category::outcome).collect();
+            (Some(shared::Outcome { categories }), String::new())
+        }
+        Some(Err(note)) => (None, note),
+        None => (None, String::new()),
+    };
+    v1::PlannedTask {
+        downstream: task.downstream,
+        kind: choice::task_kind(task.kind).into(),
+        state: choice::task_state(task.state).into(),
+        reason: task.reason.map_or(0, |reason| choice::task_reason(reason).into()),
+        // A plan has far fewer tasks than a u32 counts.
+        waits_for: task.waits_for.into_iter().filter_map(|position| position.try_into().ok()).collect(),
+        directives: task.directives.into_iter().map(category::directive).collect(),
+        dry_run,
+        dry_run_note,
+    }
+}

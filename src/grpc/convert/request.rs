@@ -1,0 +1,227 @@
+//! Requests: checked whole, with a fault for each bad field. The bounds are those of `case_service.proto`.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    str::FromStr,
+};
+
+use jiff::Timestamp;
+
+use super::{choice, time};
+use crate::{
+    domain::{
+        CaseId, Fault, Faults, Identifier, Right, Scope, Subject,
+        subject::{NAME_RULE, is_name},
+    },
+    engine::{Filter, NewCase, NewPreview},
+    grpc::page,
+    proto::{downstream::v1 as shared, v1},
+};
+
+/// A person has a handful of names; what downstreams resolve has room beside them (`domain::subject`).
+const IDENTIFIERS_MAX: usize = 32;
+/// A UUID or a ticket number, not a document.
+const REQUEST_ID_BYTES_MAX: usize = 128;
+/// A version, not a text.
+const POLICY_VERSION_BYTES_MAX: usize = 64;
+/// References of the caller, kept with the case and shown in lists.
+const LABELS_MAX: usize = 16;
+/// As long as the names of everything else.
+const LABEL_KEY_BYTES_MAX: usize = 63;
+/// A URL or a ticket number.
+const LABEL_VALUE_BYTES_MAX: usize = 256;
+/// Downstreams in a scope, and categories of each: more than that is "all".
+const SCOPE_MAX: usize = 100;
+/// 2018-05-25T00:00:00Z: from when the GDPR applies. Earlier requests are mistakes.
+const RECEIVED_LEAST: Timestamp = Timestamp::constant(1_527_206_400, 0);
+
+/// A request to open a case; who calls, and in which trace, is added by the service.
+pub(crate) fn new_case(request: v1::OpenCaseRequest, now: Timestamp) -> Result<NewCase, Faults> {
+    let mut faults = Faults::default();
+    ascii(&mut faults, "request_id", &request.request_id, 1..=REQUEST_ID_BYTES_MAX);
+    let right = served_right(&mut faults, request.right);
+    let subject = subject(&mut faults, request.subject);
+    let received_at = received(&mut faults, request.received_time, now);
+    let scope = scope(&mut faults, request.scope);
+    let labels = labels(&mut faults, request.labels);
+    ascii(&mut faults, "policy_version", &request.policy_version, 0..=POLICY_VERSION_BYTES_MAX);
+    faults.or(NewCase {
+        caller: String::new(),
+        request_id: request.request_id,
+        right,
+        subject,
+        received_at,
+        scope,
+        labels,
+        policy_version: request.policy_version,
+        trace_parent: None,
+    })
+}
+
+/// A request for a preview.
+pub(crate) fn new_preview(request: v1::PreviewCaseRequest, now: Timestamp) -> Result<NewPreview, Faults> {
+    let mut faults = Faults::default();
+    let right = served_right(&mut faults, request.right);
+    let subject = subject(&mut faults, request.subject);
+    let received_at = received(&mut faults, request.received_time, now);
+    let scope = scope(&mut faults, request.scope);
+    faults.or(NewPreview { right, subject, received_at, scope })
+}
+
+/// Which cases to list, and after which one. The filter is absent if no case can match: the caller asks only for
+/// states that no case is ever in.
+pub(crate) fn filter(request: &mut v1::ListCasesRequest) -> Result<(Option<Filter>, Option<CaseId>), Faults> {
+    let mut faults = Faults::default();
+    let mut states = BTreeSet::new();
+    for (index, number) in request.states.iter().enumerate() {
+        match v1::CaseState::try_from(*number) {
+            Ok(v1::CaseState::Unspecified) | Err(_) => {
+                faults.push(format!("states[{index}]"), "must be a CaseState");
+            }
+            Ok(_) => states.extend(choice::case_state_of(*number)),
+        }
+    }
+    let right = choice::right_of(request.right);
+    if right.is_none() && request.right != 0 {
+        faults.push("right", "must be a Right, or unset for all");
+    }
+    if !request.downstream.is_empty() && !is_name(&request.downstream) {
+        faults.push("downstream", NAME_RULE);
+    }
+    let due_before =
+        request.due_before_time.and_then(|before| faults.take("due_before_time", time::timestamp(before)));
+    let identifier = request
+        .identifier
+        .as_ref()
+        .and_then(|given| faults.take("identifier", Identifier::new(&given.kind, &given.value)));
+    let after = faults.take("page_token", page::case_before(request)).flatten();
+    let possible = request.states.is_empty() || !states.is_empty();
+    let filter = Filter {
+        states: states.into_iter().collect(),
+        right,
+        downstream: Some(request.downstream.clone()).filter(|name| !name.is_empty()),
+        due_before,
+        overdue: request.overdue,
+        identifier,
+    };
+    faults.or((possible.then_some(filter), after))
+}
+
+/// An id in `field`.
+pub(crate) fn id<T: FromStr<Err = Fault>>(field: &str, text: &str) -> Result<T, Faults> {
+    text.parse().map_err(|fault: Fault| Faults::from(fault.under(field)))
+}
+
+/// The name of a downstream, which may well be unknown.
+pub(crate) fn downstream_name(name: &str) -> Result<&str, Faults> {
+    if is_name(name) { Ok(name) } else { Err(Faults::from(Fault::new("name", NAME_RULE))) }
+}
+
+/// Where there is a fault, the value is of no use: it never leaves this file.
+fn served_right(faults: &mut Faults, number: i32) -> Right {
+    choice::right_of(number).filter(|right| right.is_served()).unwrap_or_else(|| {
+        let served: Vec<&str> = Right::ALL
+            .iter()
+            .filter(|right| right.is_served())
+            .map(|right| choice::right(*right).as_str_name())
+            .collect();
+        faults.push("right", format!("must be one of {}: others are not served yet", served.join(", ")));
+        Right::Access
+    })
+}
+
+fn subject(faults: &mut Faults, subject: Option<shared::Subject>) -> Subject {
+    let identifiers = subject.map(|subject| subject.identifiers).unwrap_or_default();
+    if !(1..=IDENTIFIERS_MAX).contains(&identifiers.len()) {
+        faults.push("subject.identifiers", format!("must have 1 to {IDENTIFIERS_MAX} entries"));
+        return Subject::default();
+    }
+    let mut subject = Subject::default();
+    for (index, given) in identifiers.iter().enumerate() {
+        let path = format!("subject.identifiers[{index}]");
+        if let Some(identifier) = faults.take(&path, Identifier::new(&given.kind, &given.value)) {
+            subject.add(identifier);
+        }
+    }
+    subject
+}
+
+fn received(faults: &mut Faults, given: Option<prost_types::Timestamp>, now: Timestamp) -> Option<Timestamp> {
+    let at = faults.take("received_time", time::timestamp(given?))?;
+    if at > now {
+        faults.push("received_time", "must not be in the future");
+    }
+    if at < RECEIVED_LEAST {
+        faults.push("received_time", "must not be before 2018-05-25");
+    }
+    Some(at)
+}
+
+/// Whether there is such a downstream or category is for the engine to say: it knows the registry.
+fn scope(faults: &mut Faults, given: Option<v1::Scope>) -> Scope {
+    let given = given.unwrap_or_default();
+    let downstreams = names(faults, "scope.downstreams", given.downstreams);
+    if given.categories.len() > SCOPE_MAX {
+        faults.push("scope.categories", format!("must have at most {SCOPE_MAX} entries"));
+        return Scope::default();
+    }
+    let mut categories = BTreeMap::new();
+    for (index, entry) in given.categories.into_iter().enumerate() {
+        let path = format!("scope.categories[{index}]");
+        if !is_name(&entry.downstream) {
+            faults.push(format!("{path}.downstream"), NAME_RULE);
+        }
+        if entry.categories.is_empty() {
+            faults.push(
+                format!("{path}.categories"),
+                "must not be empty: leave the entry out for all categories",
+            );
+        }
+        let chosen = names(faults, &format!("{path}.categories"), entry.categories);
+        if categories.insert(entry.downstream, chosen).is_some() {
+            faults.push(format!("{path}.downstream"), "must be different from all others");
+        }
+    }
+    Scope { downstreams, categories }
+}
+
+fn names(faults: &mut Faults, path: &str, given: Vec<String>) -> BTreeSet<String> {
+    if given.len() > SCOPE_MAX {
+        faults.push(path, format!("must have at most {SCOPE_MAX} entries"));
+        return BTreeSet::new();
+    }
+    for (index, name) in given.iter().enumerate() {
+        if !is_name(name) {
+            faults.push(format!("{path}[{index}]"), NAME_RULE);
+        }
+    }
+    given.into_iter().collect()
+}
+
+fn labels(faults: &mut Faults, given: HashMap<String, String>) -> BTreeMap<String, String> {
+    if given.len() > LABELS_MAX {
+        faults.push("labels", format!("must have at most {LABELS_MAX} entries"));
+        return BTreeMap::new();
+    }
+    let labels: BTreeMap<String, String> = given.into_iter().collect();
+    for (key, value) in &labels {
+        // The key is the caller's, so no more of it is repeated than a good one could have.
+        let shown: String = key.chars().take(LABEL_KEY_BYTES_MAX).collect();
+        let path = format!("labels[{shown:?}]");
+        let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'.' | b'-');
+        if !(1..=LABEL_KEY_BYTES_MAX).contains(&key.len()) || !key.bytes().all(plain) {
+            faults.push(&path, "must have a key of 1 to 63 bytes [a-z0-9_.-]");
+        }
+        if value.len() > LABEL_VALUE_BYTES_MAX {
+            faults.push(&path, format!("must have at most {LABEL_VALUE_BYTES_MAX} bytes"));
+        }
+    }
+    labels
+}
+
+fn ascii(faults: &mut Faults, field: &str, text: &str, bytes: std::ops::RangeInclusive<usize>) {
+    if !bytes.contains(&text.len()) || !text.bytes().all(|b| matches!(b, b' '..=b'~')) {
+        let rule = format!("must be {} to {} bytes of printable ASCII", bytes.start(), bytes.end());
+        faults.push(field, rule);
+    }
+}

@@ -1,0 +1,68 @@
+//! `rightful.v1.DownstreamService`.
+
+use tonic::{Request, Response, Status};
+
+use super::{convert, page, status};
+use crate::{
+    engine::Engine,
+    proto::v1::{
+        CheckDownstreamRequest, CheckDownstreamResponse, DescribeDownstreamRequest,
+        DescribeDownstreamResponse, ListDownstreamsRequest, ListDownstreamsResponse,
+        downstream_service_server::DownstreamService,
+    },
+};
+
+/// Downstreams on a page if the caller leaves it open.
+const PAGE_SIZE: u32 = 100;
+
+/// What answers the calls.
+pub(super) struct Service {
+    engine: Engine,
+}
+
+impl Service {
+    /// A service of this engine.
+    pub(super) fn new(engine: Engine) -> Self {
+        Self { engine }
+    }
+}
+
+#[tonic::async_trait]
+impl DownstreamService for Service {
+    async fn list_downstreams(
+        &self,
+        request: Request<ListDownstreamsRequest>,
+    ) -> Result<Response<ListDownstreamsResponse>, Status> {
+        let request = request.get_ref();
+        let after = page::downstream_before(&request.page_token)
+            .map_err(|fault| status::bad_request(fault.under("page_token")))?;
+        let size = page::size(request.page_size, PAGE_SIZE) as usize;
+        let mut views = self.engine.downstreams().await.map_err(status::from)?;
+        views.retain(|view| after.as_ref().is_none_or(|after| view.name > *after));
+        let more = views.len() > size;
+        views.truncate(size);
+        let last = views.last().filter(|_| more);
+        Ok(Response::new(ListDownstreamsResponse {
+            next_page_token: last.map(|view| page::after_downstream(&view.name)).unwrap_or_default(),
+            downstreams: views.into_iter().map(convert::downstream_in_brief).collect(),
+        }))
+    }
+
+    async fn describe_downstream(
+        &self,
+        request: Request<DescribeDownstreamRequest>,
+    ) -> Result<Response<DescribeDownstreamResponse>, Status> {
+        let name = convert::downstream_name(&request.get_ref().name).map_err(status::bad_request)?;
+        let view = self.engine.downstream(name).await.map_err(status::from)?;
+        Ok(Response::new(DescribeDownstreamResponse { downstream: Some(convert::downstream(view)) }))
+    }
+
+    async fn check_downstream(
+        &self,
+        request: Request<CheckDownstreamRequest>,
+    ) -> Result<Response<CheckDownstreamResponse>, Status> {
+        let name = convert::downstream_name(&request.get_ref().name).map_err(status::bad_request)?;
+        let check = self.engine.check(name).await.map_err(status::from)?;
+        Ok(Response::new(convert::check(check)))
+    }
+}

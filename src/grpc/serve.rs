@@ -1,0 +1,137 @@
+//! The server: our services, health and reflection on a listener that is bound already.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use tokio::{net::TcpListener, sync::oneshot};
+use tonic::{
+    server::NamedService,
+    transport::{
+        Error, Server,
+        server::{Router, TcpIncoming},
+    },
+};
+use tonic_health::{ServingStatus, server::HealthReporter};
+use tonic_reflection::server::Builder;
+use tower::layer::util::{Identity, Stack};
+
+use super::{case_service, downstream_service, rpc};
+use crate::{
+    engine::Engine,
+    proto::{
+        self,
+        v1::{case_service_server::CaseServiceServer, downstream_service_server::DownstreamServiceServer},
+    },
+};
+
+/// Requests are small: the largest holds 32 identifiers, 16 labels and a scope.
+const REQUEST_BYTES_MAX: usize = 1024 * 1024;
+/// Calls at once on one connection. A caller with more opens another connection, or waits.
+const CALLS_PER_CONNECTION_MAX: u32 = 256;
+/// HTTP/2's own 64 KiB keep a download waiting for window updates; with this it runs half as fast again.
+const WINDOW_BYTES: u32 = 4 * 1024 * 1024;
+/// A caller that vanished without a word is noticed after this and the next …
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
+/// … and its streams are dropped.
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long calls may go on after the shutdown began. Watches would never end by themselves, and Kubernetes kills
+/// after 30 s.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Our services.
+const SERVICES: [&str; 2] = [
+    <CaseServiceServer<case_service::Service> as NamedService>::NAME,
+    <DownstreamServiceServer<downstream_service::Service> as NamedService>::NAME,
+];
+/// The others that are served.
+const FOREIGN_SERVICES: [&str; 3] = [
+    "grpc.health.v1.Health",
+    "grpc.reflection.v1.ServerReflection",
+    "grpc.reflection.v1alpha.ServerReflection",
+];
+
+/// Tells the time: requests are checked against it.
+pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// Serves until `shutdown` completes. Then health says NOT_SERVING, no call is accepted any more, and those that run
+/// have 10 s to finish; downloads and watches can be resumed elsewhere.
+///
+/// Fails only if the server cannot be started. Connections that fail later are their callers' affair.
+pub async fn serve(
+    listener: TcpListener,
+    engine: Engine,
+    now: Now,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<(), Error> {
+    let health = HealthReporter::new();
+    let router = router(engine, now, &health).await;
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    let (announce, draining) = oneshot::channel();
+    let signal = async {
+        shutdown.await;
+        set_health(&health, ServingStatus::NotServing).await;
+        // Nobody listens once serving has ended.
+        let _ = announce.send(());
+    };
+    let drained = async {
+        if draining.await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        tokio::time::sleep(DRAIN).await;
+    };
+    tokio::select! {
+        result = router.serve_with_incoming_shutdown(incoming, signal) => result,
+        () = drained => {
+            tracing::info!("calls were still running when the time to drain was over");
+            Ok(())
+        }
+    }
+}
+
+async fn router(engine: Engine, now: Now, health: &HealthReporter) -> Router<Stack<rpc::Layer, Identity>> {
+    set_health(health, ServingStatus::Serving).await;
+    let checks = tonic_health::server::HealthService::from_health_reporter(health.clone());
+    let cases = case_service::Service::new(engine.clone(), now);
+    let downstreams = downstream_service::Service::new(engine);
+    Server::builder()
+        .layer(rpc::Layer)
+        .max_concurrent_streams(CALLS_PER_CONNECTION_MAX)
+        .concurrency_limit_per_connection(CALLS_PER_CONNECTION_MAX as usize)
+        .initial_stream_window_size(WINDOW_BYTES)
+        .initial_connection_window_size(WINDOW_BYTES)
+        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
+        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+        .add_service(CaseServiceServer::new(cases).max_decoding_message_size(REQUEST_BYTES_MAX))
+        .add_service(DownstreamServiceServer::new(downstreams).max_decoding_message_size(REQUEST_BYTES_MAX))
+        .add_service(tonic_health::pb::health_server::HealthServer::new(checks))
+        .add_service(reflection().build_v1().expect("descriptors that are compiled in decode"))
+        .add_service(reflection().build_v1alpha().expect("descriptors that are compiled in decode"))
+}
+
+/// The whole server (the empty name) and each service of ours.
+async fn set_health(health: &HealthReporter, status: ServingStatus) {
+    for service in [""].into_iter().chain(SERVICES) {
+        health.set_service_status(service, status).await;
+    }
+}
+
+/// With the descriptors of health, and of the error details, which clients need to show them. What downstreams serve is
+/// described as well, but not listed: it is not served here.
+fn reflection() -> Builder<'static> {
+    let listed = SERVICES.into_iter().chain(FOREIGN_SERVICES);
+    listed
+        .fold(Builder::configure(), Builder::with_service_name)
+        .register_encoded_file_descriptor_set(proto::FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_descriptors_decode() {
+        assert!(reflection().build_v1().is_ok() && reflection().build_v1alpha().is_ok());
+    }
+}
