@@ -1,1 +1,140 @@
 //! The only room that sees all others: build, start, drain.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+
+use crate::{
+    clock::Clock,
+    config::Config,
+    downstream::{self, Registry},
+    engine::{self, Engine, Lanes, Tools},
+    export::{self, Storage},
+    grpc,
+    store::{self, Store},
+    telemetry,
+    vault::{Created, KeyRing},
+};
+
+/// How long attempts that are under way may take to end once the server stops. With the 10 s that calls have to drain
+/// this stays below the 30 s that Kubernetes gives.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// rightful, built but not serving yet.
+pub struct App {
+    engine: Engine,
+    clock: Arc<dyn Clock>,
+}
+
+/// rightful at work. Dropping it stops everything at once, as a crash would.
+pub struct Running {
+    address: SocketAddr,
+    stop: CancellationToken,
+    server: AbortOnDropHandle<Result<(), tonic::transport::Error>>,
+    lanes: Lanes,
+}
+
+impl App {
+    /// Opens keys, database and storage, and prepares the downstreams. Nobody is called yet.
+    pub async fn build(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
+        let (ring, created) = KeyRing::load_or_create(&config.keys.ring)?;
+        if created == Created::Yes {
+            tracing::warn!(
+                path = %config.keys.ring.display(),
+                "a new key ring was made: back it up, for without it nothing that is sealed can be opened"
+            );
+        }
+        let batch_max = usize::try_from(config.engine.open_batch_max).unwrap_or(usize::MAX);
+        let store = Store::open(&store::Settings { url: config.store.url.clone(), batch_max })
+            .await
+            .context("cannot open the database")?;
+        let storage = Storage::open(&export::Settings {
+            url: config.storage.url.clone(),
+            options: config.storage.options.clone(),
+        })
+        .context("cannot open the storage")?;
+        let registry = Registry::new(config.downstreams.iter().map(downstream_settings).collect())?;
+        let settings = engine_settings(&config);
+        let controller = export::Controller {
+            name: config.controller.name,
+            contact: config.controller.contact,
+            complaint_body: config.controller.complaint_body,
+        };
+        let tools = Tools { store, storage, ring, registry, clock: Arc::clone(&clock), controller, settings };
+        let engine = Engine::new(tools).await.context("cannot read what is known of the downstreams")?;
+        engine.check_health().await.context("the database or the storage does not answer")?;
+        Ok(Self { engine, clock })
+    }
+
+    /// Serves on the listener and sets the engine to work.
+    pub fn start(self, listener: TcpListener) -> anyhow::Result<Running> {
+        let address = listener.local_addr().context("the listener has no address")?;
+        let stop = CancellationToken::new();
+        let lanes = self.engine.start();
+        let clock = self.clock;
+        let now: grpc::Now = Arc::new(move || clock.now());
+        let server: JoinHandle<_> =
+            tokio::spawn(grpc::serve(listener, self.engine, now, stop.clone().cancelled_owned()));
+        Ok(Running { address, stop, server: AbortOnDropHandle::new(server), lanes })
+    }
+}
+
+impl Running {
+    /// Where it serves.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops gracefully: health says so, calls drain, nothing more is claimed, attempts under way end.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        let (served, ()) = tokio::join!(self.server, self.lanes.stop(PATIENCE));
+        if let Ok(Err(error)) = served {
+            tracing::error!(error = &error as &dyn std::error::Error, "the server failed");
+        }
+    }
+}
+
+/// Brings the schema up to date and answers how many steps that took.
+pub async fn migrate(config: &Config) -> anyhow::Result<u32> {
+    store::migrate(&config.store.url).await.context("cannot migrate the database")
+}
+
+/// How to log and trace, as configured.
+pub fn telemetry_settings(config: &Config) -> telemetry::Settings {
+    telemetry::Settings {
+        log_format: match config.telemetry.log_format {
+            crate::config::LogFormat::Text => telemetry::LogFormat::Text,
+            crate::config::LogFormat::Json => telemetry::LogFormat::Json,
+        },
+        log_filter: config.telemetry.log_filter.clone(),
+        otlp_endpoint: config.telemetry.otlp_endpoint.clone(),
+        service_name: "rightful".to_owned(),
+    }
+}
+
+fn downstream_settings(downstream: &crate::config::Downstream) -> downstream::Settings {
+    downstream::Settings {
+        name: downstream.name.clone(),
+        endpoint: downstream.endpoint.clone(),
+        parallel_calls: downstream.parallel_calls,
+        connect_timeout: downstream.connect_timeout.unsigned_abs(),
+        call_timeout: downstream.call_timeout.unsigned_abs(),
+        idle_timeout: downstream.idle_timeout.unsigned_abs(),
+        collect_timeout: downstream.collect_timeout.unsigned_abs(),
+    }
+}
+
+fn engine_settings(config: &Config) -> engine::Settings {
+    engine::Settings {
+        lease: config.engine.lease,
+        poll: config.engine.poll,
+        describe_every: config.engine.describe_every,
+        describe_patience: config.engine.describe_patience,
+        respond_within: config.policy.respond_within.clone(),
+        export_lives: config.policy.export_lives.clone(),
+        retry: config.retry,
+    }
+}

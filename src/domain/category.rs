@@ -1,5 +1,6 @@
 //! The kinds of data that downstreams hold, and the facts about them that a person may know.
 
+use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
 use super::Fault;
@@ -88,6 +89,14 @@ impl Period {
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The moment that is this period after `from`, in UTC: the same day of the month, or its last day. The end of time
+    /// if there is no such moment.
+    pub fn after(&self, from: Timestamp) -> Timestamp {
+        let later =
+            self.0.parse::<jiff::Span>().and_then(|span| from.to_zoned(TimeZone::UTC).checked_add(span));
+        later.map_or(Timestamp::MAX, |zoned| zoned.timestamp())
     }
 }
 

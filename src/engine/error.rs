@@ -1,6 +1,9 @@
 //! What can go wrong with a verb. `grpc/status.rs` maps it to gRPC, once.
 
-use crate::domain::{CaseId, Faults, IllegalTransition};
+use crate::{
+    domain::{CaseId, Faults, IllegalTransition},
+    export, store, vault,
+};
 
 /// Why a verb failed. Nothing was changed, unless it says otherwise.
 #[derive(Debug, thiserror::Error)]
@@ -54,4 +57,35 @@ pub enum Error {
     /// A fault of ours.
     #[error("internal fault")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl From<store::Error> for Error {
+    fn from(error: store::Error) -> Self {
+        match error {
+            store::Error::Illegal(illegal) => Self::IllegalState(illegal),
+            store::Error::Gone(resource) => Self::NotFound { resource, id: String::new() },
+            store::Error::Overloaded => Self::Overloaded,
+            store::Error::Unavailable(_) => {
+                Self::Unavailable { what: "the database", source: Box::new(error) }
+            }
+            other => Self::Internal(Box::new(other)),
+        }
+    }
+}
+
+impl From<export::Error> for Error {
+    fn from(error: export::Error) -> Self {
+        match error {
+            export::Error::Unavailable(_) => {
+                Self::Unavailable { what: "the storage", source: Box::new(error) }
+            }
+            other => Self::Internal(Box::new(other)),
+        }
+    }
+}
+
+impl From<vault::Error> for Error {
+    fn from(error: vault::Error) -> Self {
+        Self::Internal(Box::new(error))
+    }
 }

@@ -1,0 +1,36 @@
+//! Cancel: the caller stops a case.
+//!
+//! **Guarantees.** Tasks that are not final become cancelled in one transaction. A worker that holds one of them loses
+//! its lease and cannot write; what its call did meanwhile at the downstream is not known here.
+
+use super::{CaseView, Engine, Error};
+use crate::domain::{CaseEvent, CaseId, CaseReason, CaseState, CaseWork, TaskEvent, TaskId};
+
+impl Engine {
+    /// Stops a case. Cancelling it again answers it again.
+    pub async fn cancel(&self, id: CaseId) -> Result<CaseView, Error> {
+        self.stored(id).await?;
+        let now = self.0.clock.now();
+        let expires_at = self.0.settings.export_lives.after(now);
+        self.0
+            .store
+            .change(id, now, move |file| {
+                if file.case.state == CaseState::Cancelled {
+                    return Ok(());
+                }
+                file.move_case(CaseEvent::Cancel, Some(CaseReason::CancelledByCaller))?;
+                file.case.settled_at = Some(now);
+                file.case.expires_at = Some(expires_at);
+                file.work = Some((CaseWork::Expire, expires_at));
+                let open = |state| crate::domain::TaskState::after(state, TaskEvent::Cancel).is_ok();
+                let open: Vec<TaskId> = file.tasks.iter().filter(|t| open(t.state)).map(|t| t.id).collect();
+                for task in open {
+                    file.move_task(task, TaskEvent::Cancel, None)?;
+                    file.set_progress(task, None);
+                }
+                Ok(())
+            })
+            .await?;
+        self.case(id).await
+    }
+}

@@ -1,0 +1,138 @@
+//! Collect: a downstream's stream, into parts for an export or into counts around an erasure.
+//!
+//! **Guarantees.** What was durable at a checkpoint is not asked for again: the next attempt, in whatever process, goes
+//! on from its resume token. A stream that is not complete brings nothing.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    attempt::{Attempt, Trouble},
+    record::Step,
+};
+use crate::{
+    domain::CategoryResult,
+    downstream::{Collect, Counts, Item},
+    export::{Collected, Collector, Counter, Part, Place, Progress, Sink},
+    vault::CaseKey,
+};
+
+/// What progress and parts are sealed for.
+const PROGRESS: &str = "progress";
+const PARTS: &str = "parts";
+
+/// Where a collection stood at a checkpoint: what is stored, and what the summary will have to agree with.
+#[derive(Serialize, Deserialize)]
+struct Checkpoint {
+    progress: Progress,
+    counts: Counts,
+}
+
+impl Attempt {
+    /// Collects for an export.
+    pub(super) async fn store(&self) -> Result<Step, Trouble> {
+        let saved = self.saved();
+        let place = Place {
+            case_id: self.task.case_id,
+            task_id: self.task.id,
+            downstream: self.task.downstream.clone(),
+            attempt: self.engine.0.clock.new_id(),
+        };
+        let (token, counts, progress) = match saved {
+            Some(saved) => (saved.progress.token(), saved.counts, Some(saved.progress)),
+            None => (Vec::new(), Counts::default(), None),
+        };
+        let collector =
+            Collector::begin(self.engine.0.storage.clone(), Arc::clone(&self.key), place, progress)?;
+        let collected = self.drain(Sink::Store(Box::new(collector)), token, counts).await?;
+        let sealed = seal_parts(&self.key, &collected.parts)?;
+        Ok(Step::Collected { results: self.complete(collected.results), parts: sealed })
+    }
+
+    /// Counts what there is, before or after an erasure.
+    pub(super) async fn count(&self) -> Result<Vec<CategoryResult>, Trouble> {
+        let collected = self.drain(Sink::Count(Counter::new()), Vec::new(), Counts::default()).await?;
+        Ok(self.complete(collected.results))
+    }
+
+    async fn drain(
+        &self,
+        mut sink: Sink,
+        resume_token: Vec<u8>,
+        so_far: Counts,
+    ) -> Result<Collected, Trouble> {
+        let categories: Vec<String> = self.task.ask.categories().into_iter().map(str::to_owned).collect();
+        let ask = Collect {
+            call_id: self.task.call_id,
+            subject: &self.subject,
+            categories: &categories,
+            resume_token: resume_token.into(),
+            so_far,
+        };
+        let mut collection = self.client.collect(ask).await?;
+        while let Some(item) = collection.next().await? {
+            let taken = match item {
+                Item::Record { category, json } => sink.record(&category, &json).await,
+                Item::FileBegin { category, name, media_type } => {
+                    sink.file_begin(&category, &name, &media_type).await
+                }
+                Item::FileChunk(data) => sink.file_chunk(&data).await,
+                Item::FileEnd { sha256 } => sink.file_end(&sha256).await,
+                Item::Withheld { category, withheld } => sink.withheld(&category, withheld),
+                Item::ResumeToken(token) => match sink.checkpoint(&token).await {
+                    Ok(Some(progress)) => {
+                        let counts = collection.counts().clone();
+                        self.save(&Checkpoint { progress, counts }).await?;
+                        Ok(())
+                    }
+                    Ok(None) => Ok(()),
+                    Err(error) => Err(error),
+                },
+            };
+            taken?;
+        }
+        Ok(sink.finish().await?)
+    }
+
+    /// The last checkpoint. One that does not open is no reason to fail: the collection starts again.
+    fn saved(&self) -> Option<Checkpoint> {
+        let json = self.key.open(PROGRESS, self.progress.as_ref()?).ok()?;
+        serde_json::from_slice(&json).ok()
+    }
+
+    async fn save(&self, checkpoint: &Checkpoint) -> Result<(), Trouble> {
+        let json = zeroize::Zeroizing::new(serde_json::to_vec(checkpoint).expect("a checkpoint is JSON"));
+        let sealed = self.key.seal(PROGRESS, &json)?;
+        let (id, token) = (self.task.id, self.token);
+        let keep = move |file: &mut crate::store::CaseFile| {
+            file.holds(id, token)?;
+            file.keep_lease(id);
+            file.set_progress(id, Some(sealed.clone()));
+            Ok(())
+        };
+        self.engine.0.store.change(self.task.case_id, self.engine.0.clock.now(), keep).await?;
+        Ok(())
+    }
+
+    /// One result for each category that was asked for, in that order, zeros included.
+    fn complete(&self, mut results: Vec<CategoryResult>) -> Vec<CategoryResult> {
+        let categories = self.task.ask.categories();
+        let mut take = |name: &str| {
+            let position = results.iter().position(|result| result.category == name)?;
+            Some(results.swap_remove(position))
+        };
+        categories.into_iter().map(|name| take(name).unwrap_or_else(|| CategoryResult::new(name))).collect()
+    }
+}
+
+fn seal_parts(key: &CaseKey, parts: &[Part]) -> Result<Vec<u8>, crate::vault::Error> {
+    let json = zeroize::Zeroizing::new(serde_json::to_vec(parts).expect("parts are JSON"));
+    key.seal(PARTS, &json)
+}
+
+/// Opens what [`seal_parts`] sealed.
+pub(super) fn open_parts(key: &CaseKey, sealed: &[u8]) -> Result<Vec<Part>, crate::vault::Error> {
+    let json = key.open(PARTS, sealed)?;
+    serde_json::from_slice(&json).map_err(|_| crate::vault::Error::Sealed)
+}

@@ -1,0 +1,51 @@
+//! Keeping a lease while work goes on.
+//!
+//! A lease says who works, so that two do not work on the same at once; what is true is said by the state. If its
+//! holder dies, the lease ends by itself and anybody may claim the work again.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::Engine;
+use crate::{
+    domain::{CaseId, TaskId},
+    store::Error,
+};
+
+/// What is leased.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Leased {
+    /// A task.
+    Task(TaskId),
+    /// A case's own work.
+    Case(CaseId),
+}
+
+impl Engine {
+    /// When a lease that begins or is renewed now will end.
+    pub(super) fn lease_end(&self) -> Timestamp {
+        self.0.clock.now().saturating_add(self.0.settings.lease).unwrap_or(Timestamp::MAX)
+    }
+
+    /// Renews the lease for as long as it is awaited. It completes only when the lease is lost: the work must stop.
+    pub(super) async fn keep(&self, leased: Leased, token: Uuid) {
+        let mut renewed_until = self.lease_end();
+        loop {
+            let third = self.0.settings.lease / 3;
+            let next = self.0.clock.now().saturating_add(third).unwrap_or(Timestamp::MAX);
+            self.0.clock.until(next).await;
+            let until = self.lease_end();
+            let renewed = match leased {
+                Leased::Task(id) => self.0.store.renew(id, token, until).await,
+                Leased::Case(id) => self.0.store.renew_case(id, token, until).await,
+            };
+            match renewed {
+                Ok(()) => renewed_until = until,
+                Err(Error::LeaseLost) => return,
+                // The database may be back before the lease ends.
+                Err(_) if self.0.clock.now() < renewed_until => {}
+                Err(_) => return,
+            }
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Open: a request becomes a case.
+//!
+//! **Expected flow.** Check, plan, seal, and one transaction that writes the case, its tasks, its place in the blind
+//! index and the first line of its history. The task rows are the outbox.
+//!
+//! **Guarantees.** Durable when it answers. The same request id of the same caller answers the same case; with another
+//! body it is refused, and says what differs.
+
+use super::{CaseView, Engine, Error, NewCase, plan};
+use crate::{
+    domain::{Case, CaseId, CaseState, CaseWork, Subject, advance},
+    store::{Opened, Opening},
+    vault::CaseKey,
+};
+
+/// What the sealed subject is sealed for.
+const SUBJECT: &str = "subject";
+
+impl Engine {
+    /// Opens a case; durable when it answers.
+    pub async fn open(&self, new: NewCase) -> Result<CaseView, Error> {
+        self.check_scope(&new.scope)?;
+        let opening = self.opening(&new)?;
+        match self.0.store.insert(opening.clone()).await? {
+            Opened::New => Ok(CaseView { case: opening.case, tasks: opening.tasks, export: None }),
+            Opened::Existing { case, received_at } => {
+                let differs = differences(&new, &opening.case, &case, received_at);
+                if differs.is_empty() {
+                    self.case(case.id).await
+                } else {
+                    Err(Error::RequestIdReused { case_id: case.id, differs })
+                }
+            }
+        }
+    }
+
+    fn opening(&self, new: &NewCase) -> Result<Opening, Error> {
+        let now = self.0.clock.now();
+        let received_at = new.received_at.unwrap_or(now);
+        let case = Case {
+            id: CaseId(self.0.clock.new_id()),
+            request_id: new.request_id.clone(),
+            right: new.right,
+            state: CaseState::InProgress,
+            reason: None,
+            revision: 1,
+            opened_at: now,
+            received_at,
+            due_at: self.0.settings.respond_within.after(received_at),
+            settled_at: None,
+            expires_at: None,
+            identifier_kinds: new.subject.kinds().into_iter().collect(),
+            scope: new.scope.clone(),
+            labels: new.labels.clone(),
+            policy_version: new.policy_version.clone(),
+            pseudonym: self.0.ring.pseudonym(&new.subject),
+        };
+        let (tasks, work) = if self.undescribed(&new.scope).is_empty() {
+            let planned = self.plan(new.right, &new.subject.kinds(), &new.scope);
+            let tasks = plan::tasks(&case, &planned, &*self.0.clock, now);
+            let work = advance::all_settled(&tasks).then_some((CaseWork::Settle, now));
+            (tasks, work)
+        } else {
+            (Vec::new(), Some((CaseWork::Plan, now)))
+        };
+        let key = CaseKey::generate()?;
+        Ok(Opening {
+            key: self.0.ring.wrap(&key, case.id)?,
+            subject: seal_subject(&key, &new.subject)?,
+            blinds: new.subject.identifiers().map(|identifier| self.0.ring.blind_index(identifier)).collect(),
+            caller: new.caller.clone(),
+            received_at: new.received_at,
+            trace_parent: new.trace_parent.clone(),
+            case,
+            tasks,
+            work,
+        })
+    }
+}
+
+/// What a replay asks for that the case was not opened with. The pseudonym stands for the subject.
+fn differences(
+    new: &NewCase,
+    would_be: &Case,
+    case: &Case,
+    received_at: Option<jiff::Timestamp>,
+) -> Vec<&'static str> {
+    let mut differs = Vec::new();
+    for (name, differs_here) in [
+        ("right", would_be.right != case.right),
+        ("subject", would_be.pseudonym != case.pseudonym),
+        ("received_time", new.received_at != received_at),
+        ("scope", would_be.scope != case.scope),
+        ("labels", would_be.labels != case.labels),
+        ("policy_version", would_be.policy_version != case.policy_version),
+    ] {
+        if differs_here {
+            differs.push(name);
+        }
+    }
+    differs
+}
+
+/// Seals a subject under its case's key.
+pub(super) fn seal_subject(key: &CaseKey, subject: &Subject) -> Result<Vec<u8>, crate::vault::Error> {
+    let json = zeroize::Zeroizing::new(serde_json::to_vec(subject).expect("identifiers are JSON"));
+    key.seal(SUBJECT, &json)
+}
+
+/// Opens a sealed subject.
+pub(super) fn open_subject(key: &CaseKey, sealed: &[u8]) -> Result<Subject, crate::vault::Error> {
+    let json = key.open(SUBJECT, sealed)?;
+    serde_json::from_slice(&json).map_err(|_| crate::vault::Error::Sealed)
+}

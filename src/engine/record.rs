@@ -1,0 +1,237 @@
+//! Record: what an attempt brought becomes true, in one transaction with all that follows from it.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
+
+use super::{Engine, Error, attempt::Trouble, open};
+use crate::{
+    domain::{
+        CategoryResult, Ground, Identifier, Task, TaskEvent, TaskId, TaskReason, confirmation, retry::Policy,
+    },
+    downstream::Failure,
+    store::{self, CaseFile, StoredCase},
+    vault::CaseKey,
+};
+
+/// Characters of an error that are kept with a task: enough to act on, short enough for a table.
+const ERROR_CHARS_MAX: usize = 1_000;
+
+/// What an attempt brought.
+#[derive(Clone, Debug)]
+pub(super) enum Step {
+    /// These identifiers.
+    Resolved(Vec<Identifier>),
+    /// The data is stored.
+    Collected {
+        /// How much by category.
+        results: Vec<CategoryResult>,
+        /// The sealed list of its parts.
+        parts: Vec<u8>,
+    },
+    /// What there is before the erasure.
+    Noted(Vec<CategoryResult>),
+    /// The downstream works on it.
+    Accepted {
+        /// When to ask again.
+        poll_after: SignedDuration,
+    },
+    /// The downstream does not know it any more.
+    Forgotten,
+    /// The downstream says it erased.
+    Erased(Vec<CategoryResult>),
+    /// What there is after the erasure.
+    Verified(Vec<CategoryResult>),
+    /// The downstream refuses.
+    Refused(Ground),
+}
+
+/// New identifiers with what it takes to keep them.
+#[derive(Clone)]
+struct Found {
+    key: Arc<CaseKey>,
+    identifiers: Vec<Identifier>,
+    blinds: Vec<String>,
+}
+
+impl Engine {
+    /// Records what an attempt brought.
+    pub(super) async fn record(
+        &self,
+        stored: &StoredCase,
+        task: &Task,
+        token: Uuid,
+        step: Step,
+    ) -> Result<(), store::Error> {
+        self.0.directory.note(&task.downstream, None);
+        let found = match &step {
+            Step::Resolved(identifiers) => self.found(stored, identifiers.clone()).ok(),
+            _ => None,
+        };
+        let id = task.id;
+        let change = move |file: &mut CaseFile| {
+            file.holds(id, token)?;
+            if let Some(found) = &found {
+                keep_identifiers(file, found)?;
+            }
+            take_step(file, id, &step)?;
+            file.advance();
+            Ok(())
+        };
+        self.0.store.change(task.case_id, self.0.clock.now(), change).await
+    }
+
+    fn found(&self, stored: &StoredCase, identifiers: Vec<Identifier>) -> Result<Found, Error> {
+        let blinds = identifiers.iter().map(|identifier| self.0.ring.blind_index(identifier)).collect();
+        Ok(Found { key: Arc::new(self.case_key(stored)?), identifiers, blinds })
+    }
+
+    /// Records that an attempt brought nothing: it is postponed, or given up.
+    pub(super) async fn record_trouble(
+        &self,
+        stored: &StoredCase,
+        task: &Task,
+        token: Uuid,
+        trouble: Trouble,
+    ) -> Result<(), store::Error> {
+        let failure = match trouble {
+            Trouble::Downstream(failure) => {
+                self.0.directory.note(&task.downstream, Some(failure.message.clone()));
+                tracing::warn!(reason = %failure.reason, error = %failure.message, "the attempt brought nothing");
+                failure
+            }
+            Trouble::Ours(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "the attempt failed on our side");
+                Failure { reason: TaskReason::Internal, message: error.to_string(), retry_after: None }
+            }
+        };
+        let due_at = stored.case.due_at;
+        let (id, policy, unit) = (task.id, self.0.settings.retry, self.0.clock.chance());
+        let change = move |file: &mut CaseFile| {
+            file.holds(id, token)?;
+            let verdict =
+                verdict(&failure, file.task_mut(id)?.attempts + 1, &policy, file.now.max(due_at) == file.now);
+            let pause = policy.pause(file.task_mut(id)?.attempts + 1, unit, failure.retry_after);
+            fail(file, id, &failure, verdict, pause)?;
+            file.advance();
+            Ok(())
+        };
+        self.0.store.change(task.case_id, self.0.clock.now(), change).await
+    }
+}
+
+/// Whether another attempt makes sense.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Again,
+    GiveUp,
+}
+
+fn verdict(failure: &Failure, attempts: u32, policy: &Policy, overdue: bool) -> Verdict {
+    let give_up = match failure.reason {
+        // Our own faults are mended by us; the task waits for that as long as it takes.
+        TaskReason::Internal => false,
+        TaskReason::Unavailable => overdue || attempts >= policy.unavailable_attempts,
+        TaskReason::ContractViolation => attempts >= policy.violation_attempts,
+        _ => true,
+    };
+    if give_up { Verdict::GiveUp } else { Verdict::Again }
+}
+
+fn fail(
+    file: &mut CaseFile,
+    id: TaskId,
+    failure: &Failure,
+    verdict: Verdict,
+    pause: SignedDuration,
+) -> Result<(), store::Error> {
+    let now = file.now;
+    let task = file.task_mut(id)?;
+    task.attempts += 1;
+    task.last_error = Some(failure.message.chars().take(ERROR_CHARS_MAX).collect());
+    if verdict == Verdict::GiveUp || failure.reason == TaskReason::ContractViolation {
+        // What came before a violation may be part of it: the next attempt starts from nothing.
+        file.set_progress(id, None);
+    }
+    if verdict == Verdict::GiveUp {
+        return file.move_task(id, TaskEvent::GiveUp, Some(failure.reason));
+    }
+    file.task_mut(id)?.due_at = Some(now.saturating_add(pause).unwrap_or(Timestamp::MAX));
+    file.move_task(id, TaskEvent::Postpone, Some(failure.reason))
+}
+
+fn take_step(file: &mut CaseFile, id: TaskId, step: &Step) -> Result<(), store::Error> {
+    let now = file.now;
+    let task = file.task_mut(id)?;
+    task.last_error = None;
+    task.due_at = Some(now);
+    match step {
+        Step::Resolved(_) => {
+            task.attempts += 1;
+            file.move_task(id, TaskEvent::Finish, None)
+        }
+        Step::Collected { results, parts } => {
+            task.attempts += 1;
+            task.results.clone_from(results);
+            file.set_progress(id, None);
+            file.set_parts(id, Some(parts.clone()));
+            file.move_task(id, TaskEvent::Finish, None)
+        }
+        Step::Noted(results) => {
+            task.results.clone_from(results);
+            file.move_task(id, TaskEvent::Note, None)
+        }
+        Step::Accepted { poll_after } => {
+            task.attempts = 0;
+            task.due_at = Some(now.saturating_add(*poll_after).unwrap_or(Timestamp::MAX));
+            file.move_task(id, TaskEvent::Accept, None)
+        }
+        Step::Forgotten => file.move_task(id, TaskEvent::Forget, None),
+        Step::Erased(results) => {
+            task.attempts = 0;
+            task.results.clone_from(results);
+            file.move_task(id, TaskEvent::Erase, None)
+        }
+        Step::Refused(ground) => {
+            task.refusal = Some(ground.clone());
+            file.move_task(id, TaskEvent::Refuse, None)
+        }
+        Step::Verified(results) => {
+            task.attempts += 1;
+            task.results.clone_from(results);
+            confirm(file, id, results)
+        }
+    }
+}
+
+/// Done if nothing is left over; otherwise a person has to look.
+fn confirm(file: &mut CaseFile, id: TaskId, results: &[CategoryResult]) -> Result<(), store::Error> {
+    let leftovers = confirmation::leftovers(results);
+    if leftovers.is_empty() {
+        return file.move_task(id, TaskEvent::Finish, None);
+    }
+    let text = |left: &confirmation::Leftover| {
+        format!(
+            "{}: {} found after the erasure, {} declared to remain",
+            left.category, left.remaining, left.allowed
+        )
+    };
+    let message: Vec<String> = leftovers.iter().map(text).collect();
+    file.task_mut(id)?.last_error = Some(message.join("; ").chars().take(ERROR_CHARS_MAX).collect());
+    file.move_task(id, TaskEvent::GiveUp, Some(TaskReason::ErasureUnconfirmed))
+}
+
+/// Adds to the sealed subject, as it is now: another resolver may have added to it meanwhile.
+fn keep_identifiers(file: &mut CaseFile, found: &Found) -> Result<(), store::Error> {
+    let sealed = file.subject.as_ref().ok_or(store::Error::Gone("subject"))?;
+    let corrupt =
+        |_| store::Error::Corrupt { table: "cases", column: "subject", id: file.case.id.to_string() };
+    let mut subject = open::open_subject(&found.key, sealed).map_err(corrupt)?;
+    for identifier in &found.identifiers {
+        subject.add(identifier.clone());
+    }
+    file.subject = Some(open::seal_subject(&found.key, &subject).map_err(corrupt)?);
+    file.index(&subject, found.blinds.iter().cloned());
+    Ok(())
+}
