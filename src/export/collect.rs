@@ -71,9 +71,10 @@ impl Collector {
         place: Place,
         saved: Option<Progress>,
     ) -> Result<Self, Error> {
-        let shelf = Shelf::new(storage, key, place.case_id, place.task_id, place.attempt);
+        let Place { case_id, task_id, downstream, attempt } = place;
+        let shelf = Shelf::new(storage, key, case_id, task_id, attempt);
         let mut collector = Self {
-            folder: folder(&place.downstream),
+            folder: folder(&downstream),
             press: Press::new(shelf),
             counter: Counter::new(),
             records: BTreeMap::new(),
@@ -128,7 +129,7 @@ impl Collector {
     }
 
     /// Begins a file. Its name is made safe and unique.
-    pub async fn file_begin(&mut self, category: &str, name: &str, media_type: &str) -> Result<(), Error> {
+    pub fn file_begin(&mut self, category: &str, name: &str, media_type: &str) -> Result<(), Error> {
         self.counter.file_begin(category)?;
         let folder = format!("{}/files/{}", self.folder, name::safe(category));
         self.file = Some(self.press.begin(About {

@@ -76,10 +76,15 @@ impl Names {
             return first;
         }
         let (stem, extension) = split(name);
-        (2_u64..)
-            .map(|number| format!("{folder}/{stem}-{number}{extension}"))
-            .find(|path| self.take(path))
-            .expect("there are more numbers than files")
+        let mut number = 2_u64;
+        loop {
+            // Ends: fewer names are taken than there are numbers.
+            let path = format!("{folder}/{stem}-{number}{extension}");
+            if self.take(&path) {
+                return path;
+            }
+            number += 1;
+        }
     }
 }
 

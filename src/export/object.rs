@@ -200,7 +200,14 @@ pub(super) struct Reader {
     storage: Storage,
     key: Arc<CaseKey>,
     window: Option<Window>,
-    ahead: Option<(ObjectId, u64, AbortOnDropHandle<Result<Fetched, Error>>)>,
+    ahead: Option<Ahead>,
+}
+
+/// A window that is being fetched.
+struct Ahead {
+    object: ObjectId,
+    first_chunk: u64,
+    fetching: AbortOnDropHandle<Result<Fetched, Error>>,
 }
 
 impl Reader {
@@ -230,10 +237,9 @@ impl Reader {
     }
 
     async fn fetched(&mut self, object: ObjectId, first_chunk: u64) -> Result<Fetched, Error> {
-        if let Some((_, _, fetching)) =
-            self.ahead.take().filter(|ahead| ahead.0 == object && ahead.1 == first_chunk)
-        {
-            return fetching.await.map_err(Error::unavailable)?;
+        let is_it = |ahead: &Ahead| ahead.object == object && ahead.first_chunk == first_chunk;
+        if let Some(ahead) = self.ahead.take().filter(is_it) {
+            return ahead.fetching.await.map_err(Error::unavailable)?;
         }
         fetch(self.storage.clone(), object, first_chunk).await
     }
@@ -244,7 +250,11 @@ impl Reader {
             return;
         }
         let fetching = tokio::spawn(fetch(self.storage.clone(), now.object, next_chunk));
-        self.ahead = Some((now.object, next_chunk, AbortOnDropHandle::new(fetching)));
+        self.ahead = Some(Ahead {
+            object: now.object,
+            first_chunk: next_chunk,
+            fetching: AbortOnDropHandle::new(fetching),
+        });
     }
 
     fn unseal(&self, fetched: &Fetched) -> Result<Window, Error> {

@@ -21,9 +21,9 @@ impl Sink {
     }
 
     /// Begins a file.
-    pub async fn file_begin(&mut self, category: &str, name: &str, media_type: &str) -> Result<(), Error> {
+    pub fn file_begin(&mut self, category: &str, name: &str, media_type: &str) -> Result<(), Error> {
         match self {
-            Self::Store(collector) => collector.file_begin(category, name, media_type).await,
+            Self::Store(collector) => collector.file_begin(category, name, media_type),
             Self::Count(counter) => counter.file_begin(category),
         }
     }

@@ -106,7 +106,7 @@ impl Storage {
     }
 
     fn at(&self, below: &str) -> Path {
-        below.split('/').fold(self.prefix.clone(), |path, segment| path.join(segment))
+        below.split('/').fold(self.prefix.clone(), Path::join)
     }
 
     /// Begins an object; it is there once [`Upload::finish`] answers.
