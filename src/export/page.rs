@@ -1,6 +1,8 @@
 //! `data/index.html`: the bag for the person it is about. No script; everything that came from outside is escaped.
 
-use minijinja::{AutoEscape, Environment, Value};
+use std::collections::BTreeMap;
+
+use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
 use serde::Serialize;
 
 use super::contents::{Holding, Service};
@@ -91,6 +93,7 @@ struct Uses<'a> {
 /// The page.
 pub(super) fn render(facts: &Facts, services: &[Service<'_>]) -> Result<String, Error> {
     let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     let corrupt = || Error::Corrupt("the page's template".to_owned());
     let page = serde_json::to_value(page(facts, services)).map_err(|_| corrupt())?;
@@ -107,7 +110,9 @@ fn value(json: serde_json::Value) -> Value {
         serde_json::Value::String(text) => Value::from(text),
         serde_json::Value::Array(items) => items.into_iter().map(value).collect(),
         serde_json::Value::Object(fields) => {
-            fields.into_iter().map(|(name, field)| (name, value(field))).collect()
+            let fields: BTreeMap<_, _> =
+                fields.into_iter().map(|(name, field)| (name, value(field))).collect();
+            Value::from(fields)
         }
     }
 }
@@ -175,7 +180,7 @@ fn holding<'a>(holding: &'a Holding<'a>) -> HoldingView<'a> {
     }
 }
 
-/// The path as seen from this page.
+/// The path as seen from this page. Percent-encoded, it needs no escaping in the template.
 fn url(path: &str) -> String {
     name::url(path.strip_prefix("data/").unwrap_or(path))
 }
