@@ -3,6 +3,7 @@
 mod bag;
 mod collect;
 mod receipt;
+mod zip64;
 
 use std::sync::Arc;
 

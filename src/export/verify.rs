@@ -16,7 +16,7 @@ use super::{Error, hex};
 use crate::domain::statement::Standing;
 
 /// Bytes of a document that is held in memory at most: a manifest of some hundred thousand files.
-const DOCUMENT_BYTES: u64 = 64 * 1024 * 1024;
+const DOCUMENT_BYTES: usize = 64 * 1024 * 1024;
 /// Faults that are listed at most: a file that is something else altogether has a fault in every line.
 const FAULTS: usize = 100;
 
@@ -66,7 +66,7 @@ impl Seen {
 /// [`Error::Unavailable`] if the file cannot be read, [`Error::Corrupt`] if it is no ZIP; all else is in the report.
 pub fn bag(path: &Path, on_progress: &mut dyn FnMut(u64, u64)) -> Result<Report, Error> {
     let file = File::open(path).map_err(Error::unavailable)?;
-    let not_a_zip = |_| Error::Corrupt("the file is not a ZIP: it".to_owned());
+    let not_a_zip = |_| Error::Corrupt("the ZIP".to_owned());
     let mut archive = ZipArchive::new(BufReader::new(file)).map_err(not_a_zip)?;
     let mut seen = Seen::default();
     let total = (0..archive.len())
@@ -95,7 +95,7 @@ fn read_entry(
     if !is_safe(&name) {
         return seen.fault(format!("entry {index} has an unsafe name"));
     }
-    let keep = is_document(&name) && entry.size() <= DOCUMENT_BYTES;
+    let keep = is_document(&name);
     let (mut sha256, mut length, mut kept) = (Sha256::new(), 0_u64, Vec::new());
     let mut buffer = vec![0; 64 * 1024];
     loop {
@@ -107,6 +107,9 @@ fn read_entry(
                 on_bytes(count as u64);
                 if keep {
                     kept.extend_from_slice(&buffer[..count]);
+                }
+                if kept.len() > DOCUMENT_BYTES {
+                    return seen.fault(format!("{name} is too large for a document"));
                 }
             }
             // A wrong checksum shows here, at the entry's end.
