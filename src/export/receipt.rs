@@ -1,0 +1,212 @@
+//! The receipt of an erasure: what each service erased, what it kept, on which ground and until when, and what was
+//! found when it was collected again. It holds no personal data.
+
+use serde::{Deserialize, Serialize};
+
+use super::Error;
+use super::bag::pretty;
+use super::facts::{Controller, Facts};
+use crate::domain::outcome::Tally;
+use crate::domain::statement::{Standing, Statement};
+use crate::domain::{CaseId, CaseReason, CategoryResult, Ground, Right, TaskReason};
+
+const VERSION: u32 = 1;
+
+/// The document. `schemas/receipt.schema.json` describes it.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Receipt {
+    #[serde(rename = "$schema")]
+    schema: String,
+    version: u32,
+    case_id: CaseId,
+    right: Right,
+    subject_pseudonym: String,
+    received_time: jiff::Timestamp,
+    opened_time: jiff::Timestamp,
+    due_time: jiff::Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    settled_time: Option<jiff::Timestamp>,
+    policy_version: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    reason: Option<CaseReason>,
+    complete: bool,
+    controller: ControllerFacts,
+    downstreams: Vec<Downstream>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ControllerFacts {
+    name: String,
+    contact: String,
+    complaint_body: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Downstream {
+    name: String,
+    title: String,
+    standing: Standing,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    reason: Option<TaskReason>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    ground: Option<Ground>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    backup_horizon_seconds: Option<u64>,
+    categories: Vec<Category>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Category {
+    name: String,
+    title: String,
+    found: Tally,
+    erased: u64,
+    anonymised: u64,
+    restricted: u64,
+    retained: Vec<Retained>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    remaining: Option<Tally>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Retained {
+    count: u64,
+    ground: Ground,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    release_time: Option<jiff::Timestamp>,
+}
+
+/// The receipt of a settled case, as JSON text.
+pub fn render(facts: &Facts) -> Vec<u8> {
+    let case = &facts.case;
+    let Controller { name, contact, complaint_body } = facts.controller.clone();
+    pretty(&Receipt {
+        schema: "receipt.schema.json".to_owned(),
+        version: VERSION,
+        case_id: case.id,
+        right: case.right,
+        subject_pseudonym: case.pseudonym.clone(),
+        received_time: case.received_at,
+        opened_time: case.opened_at,
+        due_time: case.due_at,
+        settled_time: case.settled_at,
+        policy_version: case.policy_version.clone(),
+        reason: case.reason,
+        complete: facts.is_complete(),
+        controller: ControllerFacts { name, contact, complaint_body },
+        downstreams: facts.statements.iter().map(|statement| downstream(facts, statement)).collect(),
+    })
+}
+
+fn downstream(facts: &Facts, statement: &Statement) -> Downstream {
+    let name = &statement.downstream;
+    let capabilities = facts.capabilities(name);
+    Downstream {
+        name: name.clone(),
+        title: facts.title(name).to_owned(),
+        standing: statement.standing,
+        reason: statement.reason,
+        ground: statement.ground.clone(),
+        backup_horizon_seconds: capabilities.and_then(|capabilities| capabilities.backup_horizon_seconds),
+        categories: statement.results.iter().map(|result| category(facts, name, result)).collect(),
+    }
+}
+
+fn category(facts: &Facts, downstream: &str, result: &CategoryResult) -> Category {
+    let title = facts.category(downstream, &result.category).map(|category| category.title.as_str());
+    let outcome = result.outcome.clone().unwrap_or_default();
+    let retained = |retained: crate::domain::Retained| Retained {
+        count: retained.count,
+        ground: retained.ground,
+        release_time: retained.release_at,
+    };
+    Category {
+        name: result.category.clone(),
+        title: title.filter(|title| !title.is_empty()).unwrap_or(&result.category).to_owned(),
+        found: result.found.clone(),
+        erased: outcome.erased,
+        anonymised: outcome.anonymised,
+        restricted: outcome.restricted,
+        retained: outcome.retained.into_iter().map(retained).collect(),
+        remaining: result.remaining.clone(),
+    }
+}
+
+/// What a receipt says, once it is checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified {
+    /// The case.
+    pub case_id: CaseId,
+    /// Whether every service that had to be asked has erased, or holds nothing.
+    pub complete: bool,
+    /// How each service's part went.
+    pub downstreams: Vec<(String, Standing)>,
+    /// Records erased in all.
+    pub erased: u64,
+    /// Records kept in all, on a ground.
+    pub retained: u64,
+    /// Where sums do not agree. A downstream may count rows that it does not hand out, so this is to be read, and not
+    /// necessarily a fault.
+    pub notes: Vec<String>,
+}
+
+/// Checks a receipt's structure and sums. [`Error::Corrupt`] if it is not a receipt, or contradicts itself.
+pub fn verify(bytes: &[u8]) -> Result<Verified, Error> {
+    let corrupt = || Error::Corrupt("the receipt".to_owned());
+    let receipt: Receipt = serde_json::from_slice(bytes).map_err(|_| corrupt())?;
+    if receipt.version != VERSION {
+        return Err(corrupt());
+    }
+    let mut verified = Verified {
+        case_id: receipt.case_id,
+        complete: receipt.complete,
+        downstreams: Vec::new(),
+        erased: 0,
+        retained: 0,
+        notes: Vec::new(),
+    };
+    for downstream in &receipt.downstreams {
+        for category in &downstream.categories {
+            sum_up(&mut verified, downstream, category)?;
+        }
+        verified.downstreams.push((downstream.name.clone(), downstream.standing));
+    }
+    let gap = |(_, standing): &(String, Standing)| {
+        matches!(standing, Standing::Failed | Standing::Refused | Standing::Unconfirmed)
+    };
+    if receipt.complete && verified.downstreams.iter().any(gap) {
+        return Err(corrupt());
+    }
+    Ok(verified)
+}
+
+fn sum_up(verified: &mut Verified, downstream: &Downstream, category: &Category) -> Result<(), Error> {
+    let place = format!("{}, {}", downstream.name, category.name);
+    let sum = |counts: &[u64]| {
+        let sum = counts.iter().copied().try_fold(0, u64::checked_add);
+        sum.ok_or_else(|| Error::Corrupt(format!("the receipt ({place})")))
+    };
+    let retained: Vec<u64> = category.retained.iter().map(|retained| retained.count).collect();
+    let retained = sum(&retained)?;
+    let kept = sum(&[retained, category.restricted])?;
+    let handled = sum(&[category.erased, category.anonymised, kept])?;
+    let found = category.found.items();
+    if handled != found {
+        verified.notes.push(format!("{place}: {found} found, but {handled} accounted for"));
+    }
+    let remaining = category.remaining.as_ref().map_or(0, Tally::items);
+    if remaining > kept {
+        verified.notes.push(format!("{place}: {remaining} remain, but only {kept} are declared kept"));
+        if downstream.standing == Standing::Erased {
+            return Err(Error::Corrupt(format!("the receipt ({place})")));
+        }
+    }
+    verified.erased = sum(&[verified.erased, category.erased])?;
+    verified.retained = sum(&[verified.retained, retained])?;
+    Ok(())
+}

@@ -1,0 +1,247 @@
+//! Where objects live: a local folder, or a bucket that speaks S3. The only home of `object_store`.
+//!
+//! Objects are immutable once written, and lie flat below `cases/{case}/`, so that a case goes away in one sweep.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr as _;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::{StreamExt as _, TryStreamExt as _};
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::{GetOptions, GetRange, MultipartUpload, ObjectStore, ObjectStoreExt as _};
+
+use super::Error;
+use super::object::ObjectId;
+use crate::domain::CaseId;
+
+/// Parts of an upload to a local folder: large enough that system calls are nothing, small enough to hold many.
+const LOCAL_PART_BYTES: usize = 256 * 1024;
+/// Parts of an upload to S3, which takes none below 5 MiB but the last, and at most 10,000 of them.
+const S3_PART_BYTES: usize = 5 * 1024 * 1024;
+
+/// Where to store.
+#[derive(Clone, Default)]
+pub struct Settings {
+    /// `file:///folder` (taken literally, no percent-encoding) or `s3://bucket/prefix`.
+    pub url: String,
+    /// For S3: `region`, `endpoint`, `access_key_id`, … as the AWS tools name them, with or without `aws_`.
+    pub options: BTreeMap<String, String>,
+}
+
+impl fmt::Debug for Settings {
+    /// Names the options but not their values: some are secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let options: Vec<_> = self.options.keys().collect();
+        f.debug_struct("Settings").field("url", &self.url).field("options", &options).finish()
+    }
+}
+
+/// The handle to the storage: cheap to clone, safe to share.
+#[derive(Clone)]
+pub struct Storage {
+    store: Arc<dyn ObjectStore>,
+    prefix: Path,
+    /// Set for a local folder: dead uploads leave files there that the object store does not list.
+    folder: Option<Arc<PathBuf>>,
+    part_bytes: usize,
+}
+
+impl fmt::Debug for Storage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Storage({})", self.store)
+    }
+}
+
+impl Storage {
+    /// Opens it. A local folder is made if there is none, for its owner only; S3 is not asked anything yet.
+    /// [`Error::Settings`] if the settings make no sense, [`Error::Unavailable`] if the folder cannot be made.
+    pub fn open(settings: &Settings) -> Result<Self, Error> {
+        if let Some(folder) = settings.url.strip_prefix("file://") {
+            Self::open_folder(PathBuf::from(folder))
+        } else if let Some(place) = settings.url.strip_prefix("s3://") {
+            Self::open_s3(place, settings)
+        } else {
+            Err(Error::Settings("the url must begin with file:// or s3://".to_owned()))
+        }
+    }
+
+    fn open_folder(folder: PathBuf) -> Result<Self, Error> {
+        if !folder.is_absolute() {
+            return Err(Error::Settings("the path of a file:// url must be absolute".to_owned()));
+        }
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(&folder).map_err(Error::unavailable)?;
+        let store = LocalFileSystem::new_with_prefix(&folder).map_err(Error::unavailable)?.with_fsync(true);
+        Ok(Self {
+            store: Arc::new(store),
+            prefix: Path::default(),
+            folder: Some(Arc::new(folder)),
+            part_bytes: LOCAL_PART_BYTES,
+        })
+    }
+
+    fn open_s3(place: &str, settings: &Settings) -> Result<Self, Error> {
+        let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
+        if bucket.is_empty() {
+            return Err(Error::Settings("an s3:// url names a bucket".to_owned()));
+        }
+        let prefix = Path::parse(prefix.trim_end_matches('/'))
+            .map_err(|_| Error::Settings("the prefix of the s3:// url is not valid".to_owned()))?;
+        let mut builder = AmazonS3Builder::new().with_bucket_name(bucket);
+        for (name, value) in &settings.options {
+            let key = AmazonS3ConfigKey::from_str(name)
+                .map_err(|_| Error::Settings(format!("there is no s3 option {name:?}")))?;
+            builder = builder.with_config(key, value);
+        }
+        let store = builder.build().map_err(|error| Error::Settings(error.to_string()))?;
+        Ok(Self { store: Arc::new(store), prefix, folder: None, part_bytes: S3_PART_BYTES })
+    }
+
+    fn at(&self, below: &str) -> Path {
+        below.split('/').fold(self.prefix.clone(), Path::join)
+    }
+
+    /// Begins an object; it is there once [`Upload::finish`] answers.
+    pub(super) fn upload(&self, object: ObjectId) -> Upload {
+        Upload { storage: self.clone(), path: self.at(&object.path()), buffer: Vec::new(), multipart: None }
+    }
+
+    /// The bytes of `range`, cut at the object's end, and the object's whole size.
+    pub(super) async fn get(
+        &self,
+        object: ObjectId,
+        range: std::ops::Range<u64>,
+    ) -> Result<(Bytes, u64), Error> {
+        let options = GetOptions { range: Some(GetRange::Bounded(range)), ..GetOptions::default() };
+        let answer = self.store.get_opts(&self.at(&object.path()), options).await;
+        let answer = answer.map_err(|error| match error {
+            object_store::Error::NotFound { .. } => Error::Missing(object.to_string()),
+            other => Error::unavailable(other),
+        })?;
+        let size = answer.meta.size;
+        Ok((answer.bytes().await.map_err(Error::unavailable)?, size))
+    }
+
+    /// Deletes everything of a case. Deleting what is not there is fine.
+    pub async fn delete_case(&self, case_id: CaseId) -> Result<(), Error> {
+        self.keep_only(case_id, &BTreeSet::new()).await?;
+        if let Some(folder) = self.case_folder(case_id) {
+            gone_is_fine(tokio::fs::remove_dir_all(folder).await)?;
+        }
+        Ok(())
+    }
+
+    /// Deletes what dead attempts of a case left: everything but these. No attempt of the case may be running.
+    pub async fn keep_only(&self, case_id: CaseId, objects: &BTreeSet<ObjectId>) -> Result<(), Error> {
+        let keep: BTreeSet<Path> = objects.iter().map(|object| self.at(&object.path())).collect();
+        let below = self.at(&format!("cases/{case_id}"));
+        let orphans = self
+            .store
+            .list(Some(&below))
+            .map_ok(|meta| meta.location)
+            .try_filter(move |path| futures::future::ready(!keep.contains(path)))
+            .boxed();
+        self.store.delete_stream(orphans).try_for_each(|_| futures::future::ready(Ok(()))).await.or_else(
+            |error| match error {
+                object_store::Error::NotFound { .. } => Ok(()),
+                other => Err(Error::unavailable(other)),
+            },
+        )?;
+        self.sweep_folder(case_id, objects).await
+    }
+
+    /// Uploads that were killed leave files in a local folder which the object store hides.
+    async fn sweep_folder(&self, case_id: CaseId, objects: &BTreeSet<ObjectId>) -> Result<(), Error> {
+        let Some(folder) = self.case_folder(case_id) else { return Ok(()) };
+        let names: BTreeSet<String> = objects.iter().map(ObjectId::file_name).collect();
+        let mut entries = match tokio::fs::read_dir(&folder).await {
+            Ok(entries) => entries,
+            Err(error) => return gone_is_fine(Err(error)),
+        };
+        while let Some(entry) = entries.next_entry().await.map_err(Error::unavailable)? {
+            if !entry.file_name().to_str().is_some_and(|name| names.contains(name)) {
+                gone_is_fine(tokio::fs::remove_file(entry.path()).await)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn case_folder(&self, case_id: CaseId) -> Option<PathBuf> {
+        self.folder.as_ref().map(|folder| folder.join("cases").join(case_id.to_string()))
+    }
+
+    /// Whether it can be written: writes a tiny object, over the last one of its kind.
+    pub async fn check(&self) -> Result<(), Error> {
+        let written = self.store.put(&self.at("health"), Bytes::from_static(b"ok").into()).await;
+        written.map(|_| ()).map_err(Error::unavailable)
+    }
+}
+
+fn gone_is_fine(result: std::io::Result<()>) -> Result<(), Error> {
+    match result {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::unavailable(error)),
+        _ => Ok(()),
+    }
+}
+
+/// An object on its way. Small ones are put at once, larger ones in parts; it holds one part at most.
+/// Dropped before it is finished, it leaves nothing that can be read: a local folder is cleaned up by itself or by
+/// the next sweep, a bucket by its lifecycle rule for unfinished uploads.
+pub(super) struct Upload {
+    storage: Storage,
+    path: Path,
+    buffer: Vec<u8>,
+    multipart: Option<Box<dyn MultipartUpload>>,
+}
+
+impl Upload {
+    pub(super) async fn write(&mut self, mut bytes: &[u8]) -> Result<(), Error> {
+        let part_bytes = self.storage.part_bytes;
+        while self.buffer.len() + bytes.len() > part_bytes {
+            let (now, later) = bytes.split_at(part_bytes - self.buffer.len());
+            self.buffer.extend_from_slice(now);
+            bytes = later;
+            self.send_part().await?;
+        }
+        self.buffer.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    async fn send_part(&mut self) -> Result<(), Error> {
+        let upload = match &mut self.multipart {
+            Some(upload) => upload,
+            none => {
+                let upload =
+                    self.storage.store.put_multipart(&self.path).await.map_err(Error::unavailable)?;
+                none.insert(upload)
+            }
+        };
+        let part = std::mem::take(&mut self.buffer);
+        if let Err(error) = upload.put_part(part.into()).await {
+            // The part's fault is what matters; what stays behind is swept later.
+            let _swept_later = upload.abort().await;
+            return Err(Error::unavailable(error));
+        }
+        Ok(())
+    }
+
+    /// Makes the object: durable when it answers.
+    pub(super) async fn finish(mut self) -> Result<(), Error> {
+        if self.multipart.is_some() && !self.buffer.is_empty() {
+            self.send_part().await?;
+        }
+        let result = match self.multipart {
+            Some(mut upload) => upload.complete().await,
+            None => self.storage.store.put(&self.path, self.buffer.into()).await,
+        };
+        result.map(|_| ()).map_err(Error::unavailable)
+    }
+}
