@@ -75,7 +75,7 @@ impl Attempt {
             let taken = match item {
                 Item::Record { category, json } => sink.record(&category, &json).await,
                 Item::FileBegin { category, name, media_type } => {
-                    sink.file_begin(&category, &name, &media_type).await
+                    sink.file_begin(&category, &name, &media_type)
                 }
                 Item::FileChunk(data) => sink.file_chunk(&data).await,
                 Item::FileEnd { sha256 } => sink.file_end(&sha256).await,
