@@ -76,11 +76,11 @@ fn has_scheme(url: &str, schemes: &[&str]) -> bool {
 fn controller(settings: &mut Settings) -> Controller {
     let mut text = |key: &str, default: &str| settings.text(key, default, CONTROLLER_BYTES_MAX);
     Controller {
-        name: text("controller.name", "The controller"),
-        contact: text("controller.contact", "The service through which you made your request"),
+        name: text("controller.name", "the controller"),
+        contact: text("controller.contact", "the service through which you made your request"),
         complaint_body: text(
             "controller.complaint_body",
-            "The data protection authority of the place where you live",
+            "the data protection authority of the place where you live",
         ),
     }
 }
@@ -108,7 +108,7 @@ fn retry(settings: &mut Settings) -> retry::Policy {
     let policy = retry::Policy {
         initial: settings.duration("retry.initial", SECOND, least..=HOUR),
         longest: settings.duration("retry.longest", SECOND * 900, least..=DAY),
-        unavailable_attempts: settings.number("retry.unavailable_attempts", 200, 1..=ATTEMPTS_MAX),
+        unavailable_attempts: settings.number("retry.unavailable_attempts", 10_000, 1..=ATTEMPTS_MAX),
         violation_attempts: settings.number("retry.violation_attempts", 5, 1..=ATTEMPTS_MAX),
     };
     if policy.initial > policy.longest {

@@ -8,8 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Error;
 use crate::domain::{
-    Capabilities, Case, CaseState, CategoryOutcome, Directive, Identifier, Right, Scope, Subject, Task,
-    TaskKind, TaskReason, TaskState,
+    Ask, Capabilities, Case, CaseState, CategoryOutcome, Identifier, Right, Scope, Subject, Task, TaskReason,
+    TaskState,
 };
 
 /// A checked request for a case.
@@ -86,16 +86,14 @@ pub struct Preview {
 pub struct PreviewTask {
     /// Whom it would ask.
     pub downstream: String,
-    /// What kind.
-    pub kind: TaskKind,
+    /// What it would ask.
+    pub ask: Ask,
     /// Where it would start.
     pub state: TaskState,
     /// Why.
     pub reason: Option<TaskReason>,
     /// Positions of those that come first.
     pub waits_for: Vec<usize>,
-    /// The categories asked for, with the action for an erasure.
-    pub directives: Vec<Directive>,
     /// What a dry run answered, or why there is none. Absent for other tasks than erasures.
     pub dry_run: Option<Result<Vec<CategoryOutcome>, String>>,
 }

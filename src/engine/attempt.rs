@@ -98,7 +98,7 @@ pub(super) async fn run(engine: Engine, stored: StoredCase, claimed: ClaimedTask
             () = engine.keep(Leased::Task(task.id), token) => return tracing::warn!("the lease is lost"),
         };
         let recorded = match worked {
-            Ok(step) => engine.record(&stored, &task, token, step).await,
+            Ok(step) => engine.record(&task, token, step).await,
             Err(trouble) => engine.record_trouble(&stored, &task, token, trouble).await,
         };
         match recorded {

@@ -4,7 +4,7 @@ use futures::future::join_all;
 
 use super::{Engine, Error, NewPreview, Preview, PreviewTask};
 use crate::{
-    domain::{Action, Ask, CategoryOutcome, Directive, Subject, TaskKind, TaskState, plan::Planned},
+    domain::{Ask, CategoryOutcome, Directive, Subject, TaskState, plan::Planned},
     downstream::Answer,
 };
 
@@ -30,14 +30,12 @@ impl Engine {
             }
             _ => None,
         };
-        let kind = planned.ask.kind();
         PreviewTask {
             downstream: planned.downstream,
-            kind,
+            ask: planned.ask,
             state: planned.state,
             reason: planned.reason,
             waits_for: planned.waits_for,
-            directives: directives(planned.ask),
             dry_run,
         }
     }
@@ -64,19 +62,6 @@ impl Engine {
             Ok(Answer::Refused(_)) => Err("would refuse".to_owned()),
             Ok(Answer::Working { .. }) => Err("answered a dry run with working".to_owned()),
             Err(failure) => Err(failure.message),
-        }
-    }
-}
-
-/// What would be asked for: a collection's categories have no action.
-fn directives(ask: Ask) -> Vec<Directive> {
-    debug_assert!(matches!(ask.kind(), TaskKind::Resolve | TaskKind::Collect | TaskKind::Erase));
-    match ask {
-        Ask::Resolve { .. } => Vec::new(),
-        Ask::Erase { directives } => directives,
-        Ask::Collect { categories } => {
-            let named = |category| Directive { category, action: Action::Retain, ground: None, period: None };
-            categories.into_iter().map(named).collect()
         }
     }
 }

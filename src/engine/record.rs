@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use super::{Engine, Error, attempt::Trouble, open};
+use super::{Engine, attempt::Trouble, open};
 use crate::{
     domain::{
         CategoryResult, Ground, Identifier, Task, TaskEvent, TaskId, TaskReason, confirmation, retry::Policy,
@@ -18,11 +18,14 @@ use crate::{
 /// Characters of an error that are kept with a task: enough to act on, short enough for a table.
 const ERROR_CHARS_MAX: usize = 1_000;
 
+/// Attempts that a task gets even if its case is past its due time: one may meet a restart of the downstream.
+const OVERDUE_ATTEMPTS: u32 = 3;
+
 /// What an attempt brought.
 #[derive(Clone, Debug)]
 pub(super) enum Step {
     /// These identifiers.
-    Resolved(Vec<Identifier>),
+    Resolved(Found),
     /// The data is stored.
     Collected {
         /// How much by category.
@@ -48,31 +51,24 @@ pub(super) enum Step {
 }
 
 /// New identifiers with what it takes to keep them.
-#[derive(Clone)]
-struct Found {
-    key: Arc<CaseKey>,
-    identifiers: Vec<Identifier>,
-    blinds: Vec<String>,
+#[derive(Clone, Debug)]
+pub(super) struct Found {
+    /// The case's key.
+    pub(super) key: Arc<CaseKey>,
+    /// What was found.
+    pub(super) identifiers: Vec<Identifier>,
+    /// Their blind indexes.
+    pub(super) blinds: Vec<String>,
 }
 
 impl Engine {
     /// Records what an attempt brought.
-    pub(super) async fn record(
-        &self,
-        stored: &StoredCase,
-        task: &Task,
-        token: Uuid,
-        step: Step,
-    ) -> Result<(), store::Error> {
+    pub(super) async fn record(&self, task: &Task, token: Uuid, step: Step) -> Result<(), store::Error> {
         self.0.directory.note(&task.downstream, None);
-        let found = match &step {
-            Step::Resolved(identifiers) => self.found(stored, identifiers.clone()).ok(),
-            _ => None,
-        };
         let id = task.id;
         let change = move |file: &mut CaseFile| {
             file.holds(id, token)?;
-            if let Some(found) = &found {
+            if let Step::Resolved(found) = &step {
                 keep_identifiers(file, found)?;
             }
             take_step(file, id, &step)?;
@@ -80,11 +76,6 @@ impl Engine {
             Ok(())
         };
         self.0.store.change(task.case_id, self.0.clock.now(), change).await
-    }
-
-    fn found(&self, stored: &StoredCase, identifiers: Vec<Identifier>) -> Result<Found, Error> {
-        let blinds = identifiers.iter().map(|identifier| self.0.ring.blind_index(identifier)).collect();
-        Ok(Found { key: Arc::new(self.case_key(stored)?), identifiers, blinds })
     }
 
     /// Records that an attempt brought nothing: it is postponed, or given up.
@@ -110,9 +101,9 @@ impl Engine {
         let (id, policy, unit) = (task.id, self.0.settings.retry, self.0.clock.chance());
         let change = move |file: &mut CaseFile| {
             file.holds(id, token)?;
-            let verdict =
-                verdict(&failure, file.task_mut(id)?.attempts + 1, &policy, file.now.max(due_at) == file.now);
-            let pause = policy.pause(file.task_mut(id)?.attempts + 1, unit, failure.retry_after);
+            let attempts = file.task_mut(id)?.attempts + 1;
+            let verdict = verdict(&failure, attempts, &policy, file.now >= due_at);
+            let pause = policy.pause(attempts, unit, failure.retry_after);
             fail(file, id, &failure, verdict, pause)?;
             file.advance();
             Ok(())
@@ -132,7 +123,9 @@ fn verdict(failure: &Failure, attempts: u32, policy: &Policy, overdue: bool) -> 
     let give_up = match failure.reason {
         // Our own faults are mended by us; the task waits for that as long as it takes.
         TaskReason::Internal => false,
-        TaskReason::Unavailable => overdue || attempts >= policy.unavailable_attempts,
+        TaskReason::Unavailable => {
+            (overdue && attempts >= OVERDUE_ATTEMPTS) || attempts >= policy.unavailable_attempts
+        }
         TaskReason::ContractViolation => attempts >= policy.violation_attempts,
         _ => true,
     };

@@ -1,8 +1,10 @@
 //! Resolve: ask a downstream for further identifiers of the subject.
 
+use std::sync::Arc;
+
 use super::{
     attempt::{Attempt, Trouble},
-    record::Step,
+    record::{Found, Step},
 };
 use crate::domain::IdentifierKind;
 
@@ -10,6 +12,7 @@ impl Attempt {
     pub(super) async fn resolve(&self, wanted: &[IdentifierKind]) -> Result<Step, Trouble> {
         let found = self.client.resolve(self.task.call_id, &self.subject, wanted).await?;
         tracing::debug!(identifiers = found.len(), "resolved");
-        Ok(Step::Resolved(found))
+        let blinds = found.iter().map(|identifier| self.engine.0.ring.blind_index(identifier)).collect();
+        Ok(Step::Resolved(Found { key: Arc::clone(&self.key), identifiers: found, blinds }))
     }
 }

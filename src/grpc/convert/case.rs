@@ -66,5 +66,6 @@ fn task(task: Task) -> v1::Task {
         last_error: task.last_error.unwrap_or_default(),
         categories: task.results.into_iter().map(category::result).collect(),
         refusal: task.refusal.map(category::ground),
+        call_id: task.call_id.to_string(),
     }
 }

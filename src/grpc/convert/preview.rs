@@ -2,6 +2,7 @@
 
 use super::{category, choice, time};
 use crate::{
+    domain::Ask,
     engine::{Preview, PreviewTask},
     proto::{downstream::v1 as shared, v1},
 };
@@ -25,13 +26,25 @@ fn task(task: PreviewTask) -> v1::PlannedTask {
     };
     v1::PlannedTask {
         downstream: task.downstream,
-        kind: choice::task_kind(task.kind).into(),
+        kind: choice::task_kind(task.ask.kind()).into(),
         state: choice::task_state(task.state).into(),
         reason: task.reason.map_or(0, |reason| choice::task_reason(reason).into()),
         // A plan has far fewer tasks than a u32 counts.
         waits_for: task.waits_for.into_iter().filter_map(|position| position.try_into().ok()).collect(),
-        directives: task.directives.into_iter().map(category::directive).collect(),
+        directives: directives(task.ask),
         dry_run,
         dry_run_note,
+    }
+}
+
+/// An erasure's directives; a collection's categories, which have no action.
+fn directives(ask: Ask) -> Vec<shared::Directive> {
+    match ask {
+        Ask::Resolve { .. } => Vec::new(),
+        Ask::Collect { categories } => {
+            let named = |category| shared::Directive { category, ..Default::default() };
+            categories.into_iter().map(named).collect()
+        }
+        Ask::Erase { directives } => directives.into_iter().map(category::directive).collect(),
     }
 }

@@ -283,6 +283,7 @@ fn a_case_is_shown_with_all_but_its_pseudonym() {
 
     let task = &shown.tasks[0];
     assert_eq!(task.task_id, Uuid::from_u128(2).to_string(), "its own id, not that of its call");
+    assert_eq!(task.call_id, Uuid::from_u128(3).to_string());
     assert_eq!((task.kind(), task.state()), (v1::TaskKind::Erase, v1::TaskState::NeedsAttention));
     assert_eq!(task.reason(), v1::TaskReason::ErasureUnconfirmed);
     assert_eq!(task.waits_for_task_ids, [Uuid::from_u128(5).to_string()]);
@@ -298,11 +299,10 @@ fn a_case_is_shown_with_all_but_its_pseudonym() {
 fn a_preview_shows_its_dry_run_or_why_there_is_none() {
     let task = |dry_run| PreviewTask {
         downstream: "billing".into(),
-        kind: crate::domain::TaskKind::Erase,
+        ask: Ask::Erase { directives: vec![] },
         state: TaskState::Pending,
         reason: None,
         waits_for: vec![0, 1],
-        directives: vec![],
         dry_run,
     };
     let tasks = vec![task(Some(Ok(vec![outcome()]))), task(Some(Err("has none".into()))), task(None)];
