@@ -3,6 +3,7 @@
 
 mod case;
 mod client;
+mod config;
 mod downstream;
 mod exit;
 mod export;
@@ -28,9 +29,7 @@ Exit codes:
   3  no such case, task, downstream or file
   4  not possible in this state
   5  the server cannot be reached, or is overloaded
-  6  a case ended without being fulfilled in full, or a check or a verification failed
-
-Try it without any preparation: rightful demo";
+  6  a case ended without being fulfilled in full, or a check or a verification failed";
 
 /// Fulfils data-subject requests across many services: a portable export, or an erasure receipt that can be proven.
 #[derive(Parser)]
@@ -69,6 +68,9 @@ enum Command {
     /// Look at the registered downstreams.
     #[command(subcommand)]
     Downstream(downstream::Command),
+    /// Look at the configuration.
+    #[command(subcommand)]
+    Config(config::Command),
 }
 
 /// Runs what the process's arguments ask for. Results go to stdout, faults and progress to stderr.
@@ -96,6 +98,7 @@ async fn dispatch(Cli { global, command }: Cli) -> Result<(), Failure> {
         Command::Export(command) => export::run(&global, command).await,
         Command::Receipt(command) => receipt::run(&global, command).await,
         Command::Downstream(command) => downstream::run(&global, command).await,
+        Command::Config(command) => config::run(&global, &command),
     }
 }
 

@@ -1,14 +1,17 @@
 //! What goes to stdout: lines and tables for people, proto3 JSON for programs.
 
 use std::{
-    io::{self, Write as _},
+    io::{self, IsTerminal as _, Write as _},
     sync::LazyLock,
 };
 
 use clap::ValueEnum;
 use prost_reflect::{DescriptorPool, DynamicMessage};
 
-use super::exit::{Exit, Failure};
+use super::{
+    exit::{Exit, Failure},
+    table,
+};
 
 /// Who reads the output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -29,6 +32,15 @@ static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| {
 pub(super) fn line(text: impl AsRef<str>) -> Result<(), Failure> {
     writeln!(io::stdout().lock(), "{}", text.as_ref())?;
     Ok(())
+}
+
+/// Writes a heading: bold on a terminal.
+pub(super) fn heading(text: &str) -> Result<(), Failure> {
+    if io::stdout().is_terminal() && !table::no_colour() {
+        line(format!("\u{1b}[1m{text}\u{1b}[0m"))
+    } else {
+        line(text)
+    }
 }
 
 /// Writes bytes as they are.

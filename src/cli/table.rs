@@ -80,10 +80,15 @@ impl Table {
     }
 }
 
+/// Whether NO_COLOR is set.
+pub(super) fn no_colour() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+}
+
 fn bare() -> comfy_table::Table {
     let mut table = comfy_table::Table::new();
     table.load_style(presets::NOTHING);
-    if std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) {
+    if no_colour() {
         table.force_no_tty();
     } else if table.is_tty() {
         table.set_content_arrangement(ContentArrangement::Dynamic);

@@ -56,6 +56,15 @@ pub(in crate::cli) fn view_for(format: Format) -> Box<dyn View> {
     }
 }
 
+/// The same, as a part of something larger: set in, and without the time of each change.
+pub(in crate::cli) fn quiet_view() -> Box<dyn View> {
+    if std::io::stderr().is_terminal() {
+        Box::new(Live::default())
+    } else {
+        Box::new(Lines { quiet: true, ..Lines::default() })
+    }
+}
+
 /// Follows a case to its end and answers it as it was last.
 pub(in crate::cli) async fn follow(
     client: &mut Client,
@@ -124,6 +133,7 @@ impl View for Json {
 /// Without a terminal: one line for each change.
 #[derive(Default)]
 struct Lines {
+    quiet: bool,
     said: HashMap<String, String>,
 }
 
@@ -136,7 +146,8 @@ impl View for Lines {
             if self.said.get(&task.task_id) == Some(&state) {
                 continue;
             }
-            output::line(format!("{}  {}", time::to_the_second(now), task_line(task, case)).trim_end())?;
+            let before = if self.quiet { String::new() } else { time::to_the_second(now) };
+            output::line(format!("{before}  {}", task_line(task, case)))?;
             self.said.insert(task.task_id.clone(), state);
         }
         Ok(())
