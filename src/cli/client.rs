@@ -71,10 +71,37 @@ pub(super) fn timed<T>(message: T) -> Request<T> {
     request
 }
 
-/// Whether the same call can succeed a little later: the server went away, restarts or is overloaded.
-pub(super) fn may_pass(status: &Status) -> bool {
-    use tonic::Code::{DeadlineExceeded, ResourceExhausted, Unavailable};
-    came_from_transport(status) || matches!(status.code(), Unavailable | ResourceExhausted | DeadlineExceeded)
+/// Why a stream broke.
+pub(super) enum Lost {
+    /// The server went away, restarts or is overloaded: the same call can succeed a little later.
+    ForNow(Failure),
+    /// Trying again would not help.
+    ForGood(Failure),
+}
+
+impl Lost {
+    /// The server ended a stream in order, but before its time.
+    pub(super) fn too_early() -> Self {
+        Self::ForNow(Failure::new(Exit::Unreachable, "the server ended the stream too early"))
+    }
+}
+
+impl From<Status> for Lost {
+    fn from(status: Status) -> Self {
+        use tonic::Code::{DeadlineExceeded, ResourceExhausted, Unavailable};
+        let code_may_pass = matches!(status.code(), Unavailable | ResourceExhausted | DeadlineExceeded);
+        if came_from_transport(&status) || code_may_pass {
+            Self::ForNow(status.into())
+        } else {
+            Self::ForGood(status.into())
+        }
+    }
+}
+
+impl From<Failure> for Lost {
+    fn from(failure: Failure) -> Self {
+        Self::ForGood(failure)
+    }
 }
 
 /// Waits before the next attempt: 250 ms, 500 ms, … up to 8 s.

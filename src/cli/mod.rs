@@ -4,11 +4,15 @@
 mod case;
 mod client;
 mod config;
+mod demo;
 mod downstream;
 mod exit;
 mod export;
+mod migrate;
 mod output;
 mod receipt;
+mod serve;
+mod signal;
 mod subject;
 mod table;
 mod time;
@@ -29,7 +33,9 @@ Exit codes:
   3  no such case, task, downstream or file
   4  not possible in this state
   5  the server cannot be reached, or is overloaded
-  6  a case ended without being fulfilled in full, or a check or a verification failed";
+  6  a case ended without being fulfilled in full, or a check or a verification failed
+
+Try it without any preparation: rightful demo";
 
 /// Fulfils data-subject requests across many services: a portable export, or an erasure receipt that can be proven.
 #[derive(Parser)]
@@ -56,6 +62,10 @@ struct Global {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Run the server.
+    Serve(serve::Arguments),
+    /// See it at work: needs nothing, and takes a few seconds.
+    Demo(demo::Arguments),
     /// Open, follow and finish cases.
     #[command(subcommand)]
     Case(case::Command),
@@ -68,6 +78,8 @@ enum Command {
     /// Look at the registered downstreams.
     #[command(subcommand)]
     Downstream(downstream::Command),
+    /// Bring the database up to this version. `serve` does so itself.
+    Migrate(config::File),
     /// Look at the configuration.
     #[command(subcommand)]
     Config(config::Command),
@@ -94,10 +106,13 @@ pub async fn run() -> ExitCode {
 
 async fn dispatch(Cli { global, command }: Cli) -> Result<(), Failure> {
     match command {
+        Command::Serve(arguments) => serve::run(arguments).await,
+        Command::Demo(arguments) => demo::run(arguments).await,
         Command::Case(command) => case::run(&global, command).await,
         Command::Export(command) => export::run(&global, command).await,
         Command::Receipt(command) => receipt::run(&global, command).await,
         Command::Downstream(command) => downstream::run(&global, command).await,
+        Command::Migrate(file) => migrate::run(&file).await,
         Command::Config(command) => config::run(&global, &command),
     }
 }

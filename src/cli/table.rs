@@ -2,6 +2,9 @@
 
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, presets};
 
+/// On a narrower terminal, cells of few letters a line are harder to read than lines that run over.
+const WIDTH_LEAST: u16 = 80;
+
 /// How a cell feels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tone {
@@ -90,7 +93,7 @@ fn bare() -> comfy_table::Table {
     table.load_style(presets::NOTHING);
     if no_colour() {
         table.force_no_tty();
-    } else if table.is_tty() {
+    } else if table.width().is_some_and(|width| width >= WIDTH_LEAST) {
         table.set_content_arrangement(ContentArrangement::Dynamic);
     }
     table

@@ -41,16 +41,16 @@ pub(super) fn to_the_second(at: Timestamp) -> String {
     Timestamp::from_second(at.as_second()).unwrap_or(at).to_string()
 }
 
-/// `in 12 days`, `3 hours ago`, `now`: the largest unit of which there are at least two.
+/// `in 12 days`, `3 hours ago`, `now`: the largest unit of which there are at least two, to the nearest.
 fn distance(at: Timestamp, now: Timestamp) -> String {
     let between = at.duration_since(now);
     let seconds = between.abs().as_secs();
     let (count, unit) = match seconds {
         0 => return "now".into(),
         1..=119 => (seconds, "second"),
-        120..=7_199 => (seconds / 60, "minute"),
-        7_200..=172_799 => (seconds / 3_600, "hour"),
-        _ => (seconds / 86_400, "day"),
+        120..=7_199 => ((seconds + 30) / 60, "minute"),
+        7_200..=172_799 => ((seconds + 1_800) / 3_600, "hour"),
+        _ => ((seconds + 43_200) / 86_400, "day"),
     };
     let plural = if count == 1 { "" } else { "s" };
     if between > SignedDuration::ZERO {
@@ -85,7 +85,7 @@ mod tests {
         assert_eq!(from_now(120), "in 2 minutes");
         assert_eq!(from_now(7_200), "in 2 hours");
         assert_eq!(from_now(-172_800), "2 days ago");
-        assert_eq!(from_now(30 * 86_400), "in 30 days");
+        assert_eq!(from_now(30 * 86_400 - 1), "in 30 days");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::{
     },
     proto::{
         downstream::v1::Right,
-        v1::{Case, CaseReason, CaseState, CategoryResult, Task, TaskKind, TaskState},
+        v1::{Case, CaseReason, CaseState, CategoryResult, Task, TaskKind, TaskReason, TaskState},
     },
 };
 
@@ -142,7 +142,10 @@ pub(in crate::cli) fn result(task: &Task, case: &Case, now: Timestamp) -> String
             let ground = task.refusal.as_ref();
             ground.map_or(reason, |ground| words::sourced(ground.code, &ground.source))
         }
-        Ok(TaskState::NeedsAttention) => joined(&[&reason, &task.last_error, &brought(task)]),
+        Ok(TaskState::NeedsAttention) if task.categories.is_empty() => joined(&[&reason, &task.last_error]),
+        Ok(TaskState::NeedsAttention) => {
+            joined(&[&reason, &task.last_error, &brought(task), &still_there(task)])
+        }
         Ok(TaskState::Done) => brought(task),
         _ => reason,
     }
@@ -187,14 +190,24 @@ fn erased(categories: &[CategoryResult]) -> String {
         sum.restricted += outcome.restricted;
         sum.retained.extend(outcome.retained.iter().cloned());
     }
-    let remaining: u64 = categories.iter().map(|category| category.remaining).sum();
-    let left =
-        if remaining > 0 { format!("{} still there", words::grouped(remaining)) } else { String::new() };
-    joined(&[&effect(&sum), &left])
+    effect(&sum)
 }
 
+/// What was found after an erasure that could not be confirmed. After others it is what they declared as kept.
+fn still_there(task: &Task) -> String {
+    let remaining: u64 = task.categories.iter().map(|category| category.remaining).sum();
+    let unconfirmed = task.reason == i32::from(TaskReason::ErasureUnconfirmed);
+    if unconfirmed { format!("{} still there", words::grouped(remaining)) } else { String::new() }
+}
+
+/// What there is to say, each once: a reason and its error are often the same word.
 fn joined(parts: &[&str]) -> String {
-    let said: Vec<_> = parts.iter().copied().filter(|part| !part.is_empty()).collect();
+    let mut said: Vec<&str> = Vec::with_capacity(parts.len());
+    for part in parts.iter().filter(|part| !part.is_empty()) {
+        if !said.iter().any(|known| known.eq_ignore_ascii_case(part)) {
+            said.push(part);
+        }
+    }
     said.join("; ")
 }
 
@@ -219,7 +232,7 @@ mod tests {
     use super::*;
     use crate::proto::{
         downstream::v1::{CategoryOutcome, Retained},
-        v1::{TaskReason, Withheld},
+        v1::Withheld,
     };
 
     fn task(kind: TaskKind, state: TaskState) -> Task {

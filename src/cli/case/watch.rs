@@ -8,7 +8,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use super::view;
 use crate::{
     cli::{
-        client::{Client, RECONNECTS_MAX, may_pass, pause},
+        client::{Client, Lost, RECONNECTS_MAX, pause},
         exit::{Exit, Failure},
         output::{self, Format},
         table::Tone,
@@ -21,10 +21,15 @@ use crate::{
 /// Often enough to look alive.
 const TICK: Duration = Duration::from_millis(100);
 
+/// How long until a task is tried again counts down.
+const REFRESH: Duration = Duration::from_secs(1);
+
 /// Shows a case that changes.
 pub(in crate::cli) trait View {
     /// The case as it is now.
     fn show(&mut self, seen: &WatchCaseResponse, case: &Case) -> Result<(), Failure>;
+    /// Nothing changed but the time.
+    fn refresh(&mut self, _case: &Case) {}
     /// There is nothing more to come.
     fn end(&mut self) {}
 }
@@ -43,8 +48,9 @@ pub(in crate::cli) async fn until_settled(
     if view::is_fulfilled(&case) {
         return Ok(());
     }
-    let reason = words::case_reason(case.reason);
-    Err(Failure::new(Exit::Unfulfilled, format!("the case is {}: {reason}", words::case_state(case.state))))
+    let (state, reason) = (words::case_state(case.state), words::case_reason(case.reason));
+    let why = if reason.is_empty() { reason } else { format!(": {reason}") };
+    Err(Failure::new(Exit::Unfulfilled, format!("the case is {state}{why}")))
 }
 
 /// The view that suits the reader and the terminal.
@@ -73,51 +79,45 @@ pub(in crate::cli) async fn follow(
 ) -> Result<Case, Failure> {
     let mut failures = 0;
     loop {
-        let lost = match follow_once(client, case_id, view, &mut failures).await? {
-            Ok(case) => {
-                view.end();
-                return Ok(case);
+        let ended = match follow_once(client, case_id, view, &mut failures).await {
+            Err(Lost::ForNow(_)) if failures < RECONNECTS_MAX => {
+                pause(failures).await;
+                failures += 1;
+                continue;
             }
-            Err(failure) => failure,
+            Err(Lost::ForNow(failure) | Lost::ForGood(failure)) => Err(failure),
+            Ok(case) => Ok(case),
         };
-        if failures >= RECONNECTS_MAX {
-            view.end();
-            return Err(lost);
-        }
-        pause(failures).await;
-        failures += 1;
+        view.end();
+        return ended;
     }
 }
 
-/// The settled case, or inside of it the failure of a stream that may be taken up again.
+/// Follows it over one stream. Sets `failures` to zero with everything that arrives.
 async fn follow_once(
     client: &mut Client,
     case_id: &str,
     view: &mut dyn View,
     failures: &mut u32,
-) -> Result<Result<Case, Failure>, Failure> {
-    let broken =
-        |status: tonic::Status| if may_pass(&status) { Ok(Err(status.into())) } else { Err(status.into()) };
-    let mut stream = match client.cases.watch_case(WatchCaseRequest { case_id: case_id.to_owned() }).await {
-        Ok(answer) => answer.into_inner(),
-        Err(status) => return broken(status),
-    };
+) -> Result<Case, Lost> {
+    let request = WatchCaseRequest { case_id: case_id.to_owned() };
+    let mut stream = client.cases.watch_case(request).await?.into_inner();
+    let mut last = None;
     loop {
-        match stream.message().await {
-            Ok(Some(WatchCaseResponse { case: None })) => {}
-            Ok(Some(seen @ WatchCaseResponse { case: Some(_) })) => {
-                *failures = 0;
-                let Some(case) = &seen.case else { continue };
-                view.show(&seen, case)?;
-                if view::is_settled(case) {
-                    return Ok(Ok(case.clone()));
-                }
+        let Ok(message) = tokio::time::timeout(REFRESH, stream.message()).await else {
+            if let Some(case) = &last {
+                view.refresh(case);
             }
-            Ok(None) => {
-                return Ok(Err(Failure::new(Exit::Unreachable, "the server ended the stream too early")));
-            }
-            Err(status) => return broken(status),
+            continue;
+        };
+        let seen = message?.ok_or_else(Lost::too_early)?;
+        *failures = 0;
+        let Some(case) = &seen.case else { continue };
+        view.show(&seen, case)?;
+        if view::is_settled(case) {
+            return Ok(case.clone());
         }
+        last = seen.case;
     }
 }
 
@@ -163,6 +163,11 @@ struct Live {
 
 impl View for Live {
     fn show(&mut self, _seen: &WatchCaseResponse, case: &Case) -> Result<(), Failure> {
+        self.refresh(case);
+        Ok(())
+    }
+
+    fn refresh(&mut self, case: &Case) {
         for task in &case.tasks {
             let screen = &self.screen;
             let bar = self
@@ -171,7 +176,6 @@ impl View for Live {
                 .or_insert_with(|| screen.add(ProgressBar::new_spinner()));
             draw(bar, task, task_line(task, case));
         }
-        Ok(())
     }
 
     fn end(&mut self) {

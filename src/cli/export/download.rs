@@ -18,7 +18,7 @@ use tonic::Streaming;
 use crate::{
     cli::{
         Global,
-        client::{Client, RECONNECTS_MAX, may_pass, pause, timed},
+        client::{Client, Lost, RECONNECTS_MAX, pause, timed},
         exit::{Exit, Failure},
         output::{self, Format},
         words,
@@ -184,13 +184,18 @@ impl Partial {
             let before = self.length;
             let lost = match self.fetch_on(client, case_id).await {
                 Ok(()) if self.length == self.info.size_bytes => break,
-                Ok(()) => Failure::new(Exit::Unreachable, "the server ended the stream too early"),
-                Err(Lost::ForNow(failure)) => failure,
-                Err(Lost::ForGood(failure)) => return Err(failure),
+                Ok(()) => Lost::too_early(),
+                Err(lost) => lost,
             };
             failures = if self.length > before { 0 } else { failures + 1 };
-            if failures > RECONNECTS_MAX {
-                return Err(lost.detail(format!("the same command goes on with {}", self.path.display())));
+            match lost {
+                Lost::ForGood(failure) => return Err(failure),
+                Lost::ForNow(failure) if failures > RECONNECTS_MAX => {
+                    return Err(
+                        failure.detail(format!("the same command goes on with {}", self.path.display()))
+                    );
+                }
+                Lost::ForNow(_) => {}
             }
             pause(failures).await;
         }
@@ -233,20 +238,6 @@ impl Partial {
         fs::rename(&self.path, target).await.map_err(at)?;
         self.bar.finish_and_clear();
         Ok(())
-    }
-}
-
-/// Why a stream ended.
-enum Lost {
-    /// It can be taken up again.
-    ForNow(Failure),
-    /// It cannot.
-    ForGood(Failure),
-}
-
-impl From<tonic::Status> for Lost {
-    fn from(status: tonic::Status) -> Self {
-        if may_pass(&status) { Self::ForNow(status.into()) } else { Self::ForGood(status.into()) }
     }
 }
 
