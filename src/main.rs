@@ -1,3 +1,8 @@
-//! The `rightful` binary.
+//! The `rightful` binary: a runtime, and the command line in it.
 
-fn main() {}
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    rightful::cli::run().await
+}

@@ -1,1 +1,155 @@
-//! The command line: one file a command.
+//! The command line: one file for each group of commands. Commands that talk to a server do so over gRPC, as any other
+//! caller would; they have no way around it.
+
+mod case;
+mod client;
+mod config;
+mod demo;
+mod downstream;
+mod exit;
+mod export;
+mod migrate;
+mod output;
+mod receipt;
+mod serve;
+mod signal;
+mod subject;
+mod table;
+mod time;
+mod words;
+
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use exit::{Exit, Failure};
+use output::Format;
+
+const AFTER_HELP: &str = "\
+Exit codes:
+  0  done
+  1  a fault of rightful, or one that is not known
+  2  wrong usage or bad input
+  3  no such case, task, downstream or file
+  4  not possible in this state
+  5  the server cannot be reached, or is overloaded
+  6  a case ended without being fulfilled in full, or a check or a verification failed
+
+Try it without any preparation: rightful demo";
+
+/// Fulfils data-subject requests across many services: a portable export, or an erasure receipt that can be proven.
+#[derive(Parser)]
+#[command(name = "rightful", version, after_help = AFTER_HELP, arg_required_else_help = true)]
+#[command(subcommand_required = true, infer_long_args = false)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command that talks to a server understands.
+#[derive(Args)]
+struct Global {
+    /// The server that client commands talk to.
+    #[arg(long, global = true, env = "RIGHTFUL_SERVER", default_value = "http://127.0.0.1:7443")]
+    #[arg(value_name = "URL", hide_env_values = true)]
+    server: String,
+    /// Tables for people, or the answer's proto3 JSON for programs.
+    #[arg(long, short, global = true, value_enum, default_value_t)]
+    output: Format,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the server.
+    Serve(serve::Arguments),
+    /// See it at work: needs nothing, and takes a few seconds.
+    Demo(demo::Arguments),
+    /// Open, follow and finish cases.
+    #[command(subcommand)]
+    Case(case::Command),
+    /// Fetch and verify exports.
+    #[command(subcommand)]
+    Export(export::Command),
+    /// Fetch the receipts of erasures.
+    #[command(subcommand)]
+    Receipt(receipt::Command),
+    /// Look at the registered downstreams.
+    #[command(subcommand)]
+    Downstream(downstream::Command),
+    /// Bring the database up to this version. `serve` does so itself.
+    Migrate(config::File),
+    /// Look at the configuration.
+    #[command(subcommand)]
+    Config(config::Command),
+}
+
+/// Runs what the process's arguments ask for. Results go to stdout, faults and progress to stderr.
+pub async fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help that cannot be printed has nobody to tell.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
+        }
+    };
+    match dispatch(cli).await {
+        Ok(()) => Exit::Done.into(),
+        Err(failure) => {
+            failure.print();
+            failure.exit().into()
+        }
+    }
+}
+
+async fn dispatch(Cli { global, command }: Cli) -> Result<(), Failure> {
+    match command {
+        Command::Serve(arguments) => serve::run(arguments).await,
+        Command::Demo(arguments) => demo::run(arguments).await,
+        Command::Case(command) => case::run(&global, command).await,
+        Command::Export(command) => export::run(&global, command).await,
+        Command::Receipt(command) => receipt::run(&global, command).await,
+        Command::Downstream(command) => downstream::run(&global, command).await,
+        Command::Migrate(file) => migrate::run(&file).await,
+        Command::Config(command) => config::run(&global, &command),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory as _, Parser as _};
+
+    use super::{AFTER_HELP, Cli, exit::Exit};
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn globals_may_stand_behind_the_command() {
+        let cli =
+            Cli::try_parse_from(["rightful", "case", "get", "x", "--server", "http://h:1", "-o", "json"]);
+        assert_eq!(
+            cli.map(|cli| cli.global.server).map_err(|error| error.kind()),
+            Ok("http://h:1".to_owned())
+        );
+    }
+
+    #[test]
+    fn wrong_usage_is_refused() {
+        for arguments in [&["case", "open"][..], &["case", "open", "--right", "everything"], &["nonsense"]] {
+            let parsed = Cli::try_parse_from([&["rightful"], arguments].concat());
+            assert!(parsed.is_err_and(|error| error.exit_code() == 2), "{arguments:?}");
+        }
+    }
+
+    #[test]
+    fn the_help_names_every_exit_code() {
+        for exit in Exit::ALL {
+            assert!(AFTER_HELP.contains(&format!("\n  {}  ", exit as u8)), "{exit:?}");
+        }
+    }
+}

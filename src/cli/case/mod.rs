@@ -1,0 +1,166 @@
+//! `rightful case …`: opening, following and finishing cases.
+
+pub(super) mod list;
+pub(super) mod open;
+pub(super) mod preview;
+pub(super) mod view;
+pub(super) mod watch;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::{
+    Global,
+    client::{Client, timed},
+    exit::Failure,
+    output::{self, Format},
+};
+use crate::{
+    clock::{Clock as _, SystemClock},
+    proto::{
+        downstream::v1 as downstream,
+        v1::{CancelCaseRequest, Case, CategoryScope, GetCaseRequest, RetryTaskRequest, Scope},
+    },
+};
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Open a case: this person wants their data, or wants to be forgotten.
+    Open(open::Arguments),
+    /// Say what opening a case would do, and change nothing.
+    Preview(preview::Arguments),
+    /// Show a case with its tasks.
+    Get(CaseId),
+    /// List cases, newest first.
+    List(list::Arguments),
+    /// Follow a case until it is settled.
+    Watch(CaseId),
+    /// Stop a case.
+    Cancel(CaseId),
+    /// Try a task again that needs attention, or at once one that waits for its next attempt.
+    Retry {
+        /// The task's id, as `case get` shows it.
+        #[arg(value_name = "TASK_ID")]
+        task_id: String,
+    },
+}
+
+#[derive(Args)]
+pub(super) struct CaseId {
+    /// The case's id.
+    #[arg(value_name = "CASE_ID")]
+    case_id: String,
+}
+
+/// The rights that can be named here.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum Right {
+    /// A copy of the data and the facts about its use (GDPR 15).
+    Access,
+    /// A copy of what the person provided (GDPR 20).
+    Portability,
+    /// To be forgotten (GDPR 17).
+    Erasure,
+}
+
+impl From<Right> for i32 {
+    fn from(right: Right) -> Self {
+        Self::from(match right {
+            Right::Access => downstream::Right::Access,
+            Right::Portability => downstream::Right::Portability,
+            Right::Erasure => downstream::Right::Erasure,
+        })
+    }
+}
+
+/// What a case is about.
+#[derive(Args)]
+pub(super) struct About {
+    /// Ask only this downstream; repeatable. Without it: all of them.
+    #[arg(long = "downstream", value_name = "NAME")]
+    downstreams: Vec<String>,
+    /// Of that downstream, ask only for this category; repeatable.
+    #[arg(long = "category", value_name = "DOWNSTREAM/CATEGORY")]
+    categories: Vec<String>,
+}
+
+impl About {
+    /// Unset means everything.
+    fn scope(self) -> Result<Option<Scope>, Failure> {
+        let mut categories: Vec<CategoryScope> = Vec::new();
+        for text in self.categories {
+            let (downstream, category) = text
+                .split_once('/')
+                .ok_or_else(|| Failure::usage(format!("--category {text}: must be DOWNSTREAM/CATEGORY")))?;
+            match categories.iter_mut().find(|scope| scope.downstream == downstream) {
+                Some(scope) => scope.categories.push(category.into()),
+                None => categories
+                    .push(CategoryScope { downstream: downstream.into(), categories: vec![category.into()] }),
+            }
+        }
+        let everything = self.downstreams.is_empty() && categories.is_empty();
+        Ok((!everything).then_some(Scope { downstreams: self.downstreams, categories }))
+    }
+}
+
+pub(super) async fn run(global: &Global, command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Open(arguments) => open::run(global, arguments).await,
+        Command::Preview(arguments) => preview::run(global, arguments).await,
+        Command::List(arguments) => list::run(global, arguments).await,
+        Command::Watch(CaseId { case_id }) => {
+            let mut client = Client::connect(&global.server).await?;
+            watch::until_settled(&mut client, &case_id, global.output).await
+        }
+        Command::Get(CaseId { case_id }) => {
+            let mut client = Client::connect(&global.server).await?;
+            let answer = client.cases.get_case(timed(GetCaseRequest { case_id })).await?.into_inner();
+            show(global.output, &answer, answer.case.as_ref())
+        }
+        Command::Cancel(CaseId { case_id }) => {
+            let mut client = Client::connect(&global.server).await?;
+            let answer = client.cases.cancel_case(timed(CancelCaseRequest { case_id })).await?.into_inner();
+            show(global.output, &answer, answer.case.as_ref())
+        }
+        Command::Retry { task_id } => {
+            let mut client = Client::connect(&global.server).await?;
+            let answer = client.cases.retry_task(timed(RetryTaskRequest { task_id })).await?.into_inner();
+            show(global.output, &answer, answer.case.as_ref())
+        }
+    }
+}
+
+/// Shows an answer that holds a case.
+fn show<M: prost::Name>(format: Format, answer: &M, case: Option<&Case>) -> Result<(), Failure> {
+    match (format, case) {
+        (Format::Table, Some(case)) => output::line(view::case(case, SystemClock.now())),
+        (Format::Json, _) | (_, None) => output::json(answer),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn about(downstreams: &[&str], categories: &[&str]) -> About {
+        let owned = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect();
+        About { downstreams: owned(downstreams), categories: owned(categories) }
+    }
+
+    #[test]
+    fn without_flags_a_case_is_about_everything() {
+        assert!(matches!(about(&[], &[]).scope(), Ok(None)));
+    }
+
+    #[test]
+    fn categories_are_gathered_by_downstream() {
+        let scope = about(&["crm"], &["a/x", "b/y", "a/z"]).scope().expect("is well formed").expect("is set");
+        assert_eq!(scope.downstreams, ["crm"]);
+        let gathered: Vec<_> = scope
+            .categories
+            .iter()
+            .map(|scope| (scope.downstream.as_str(), scope.categories.len()))
+            .collect();
+        assert_eq!(gathered, [("a", 2), ("b", 1)]);
+        assert!(about(&[], &["a"]).scope().is_err());
+    }
+}

@@ -1,0 +1,118 @@
+//! The connection to a server.
+
+use std::time::Duration;
+
+use tonic::{
+    Request, Status,
+    transport::{Channel, Endpoint},
+};
+
+use super::exit::{Exit, Failure, came_from_transport};
+use crate::proto::v1::{
+    case_service_client::CaseServiceClient, downstream_service_client::DownstreamServiceClient,
+};
+
+/// A person waits for it: a server that is up accepts a connection at once.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Previews and checks wait for downstreams, which have 30 s each by default.
+const CALL_TIMEOUT: Duration = Duration::from_mins(2);
+/// A receipt has a few hundred bytes for each category of each downstream; 64 MiB is far beyond the largest.
+const ANSWER_BYTES_MAX: usize = 64 << 20;
+/// Enough in flight that a download is not slowed by the way to the server and back.
+const WINDOW_BYTES: u32 = 4 << 20;
+/// A silent network fault is noticed within this time, also while a watch has nothing to say.
+const KEEP_ALIVE: Duration = Duration::from_secs(20);
+
+/// How often a broken stream is taken up again without anything having arrived.
+pub(super) const RECONNECTS_MAX: u32 = 8;
+
+/// The services of one server.
+#[derive(Clone)]
+pub(super) struct Client {
+    /// Cases, exports and receipts.
+    pub(super) cases: CaseServiceClient<Channel>,
+    /// Downstreams.
+    pub(super) downstreams: DownstreamServiceClient<Channel>,
+}
+
+impl Client {
+    /// Connects, or says why that is not possible.
+    pub(super) async fn connect(server: &str) -> Result<Self, Failure> {
+        if server.starts_with("https://") {
+            return Err(Failure::usage(
+                "--server: TLS is not served yet, use http:// on the loopback interface",
+            ));
+        }
+        let endpoint = Endpoint::from_shared(server.to_owned())
+            .ok()
+            .filter(|_| server.starts_with("http://"))
+            .ok_or_else(|| Failure::usage("--server: must be a URL such as http://127.0.0.1:7443"))?
+            .connect_timeout(CONNECT_TIMEOUT)
+            .initial_stream_window_size(WINDOW_BYTES)
+            .initial_connection_window_size(WINDOW_BYTES)
+            .http2_keep_alive_interval(KEEP_ALIVE)
+            .tcp_nodelay(true);
+        let channel = endpoint.connect().await.map_err(|error| {
+            let cause = innermost(&error);
+            Failure::new(Exit::Unreachable, format!("cannot reach {server}: {cause}"))
+                .detail("is `rightful serve` running there? --server or RIGHTFUL_SERVER names another one")
+        })?;
+        Ok(Self {
+            cases: CaseServiceClient::new(channel.clone()).max_decoding_message_size(ANSWER_BYTES_MAX),
+            downstreams: DownstreamServiceClient::new(channel).max_decoding_message_size(ANSWER_BYTES_MAX),
+        })
+    }
+}
+
+/// A request that is not waited for without end. Streams are sent without this: they may take hours.
+pub(super) fn timed<T>(message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    request.set_timeout(CALL_TIMEOUT);
+    request
+}
+
+/// Why a stream broke.
+pub(super) enum Lost {
+    /// The server went away, restarts or is overloaded: the same call can succeed a little later.
+    ForNow(Failure),
+    /// Trying again would not help.
+    ForGood(Failure),
+}
+
+impl Lost {
+    /// The server ended a stream in order, but before its time.
+    pub(super) fn too_early() -> Self {
+        Self::ForNow(Failure::new(Exit::Unreachable, "the server ended the stream too early"))
+    }
+}
+
+impl From<Status> for Lost {
+    fn from(status: Status) -> Self {
+        use tonic::Code::{DeadlineExceeded, ResourceExhausted, Unavailable};
+        let code_may_pass = matches!(status.code(), Unavailable | ResourceExhausted | DeadlineExceeded);
+        if came_from_transport(&status) || code_may_pass {
+            Self::ForNow(status.into())
+        } else {
+            Self::ForGood(status.into())
+        }
+    }
+}
+
+impl From<Failure> for Lost {
+    fn from(failure: Failure) -> Self {
+        Self::ForGood(failure)
+    }
+}
+
+/// Waits before the next attempt: 250 ms, 500 ms, … up to 8 s.
+pub(super) async fn pause(attempt: u32) {
+    tokio::time::sleep(Duration::from_millis(250 << attempt.min(5))).await;
+}
+
+fn innermost(error: &tonic::transport::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string().to_lowercase()
+}

@@ -1,0 +1,161 @@
+//! `rightful config …`, and the configuration of the commands that need one.
+
+use std::{env, fmt::Display, path::PathBuf};
+
+use clap::{Args, Subcommand};
+use serde_json::{Map, Value};
+
+use super::{
+    Global,
+    exit::{Exit, Failure},
+    output::{self, Format},
+    table::Table,
+};
+use crate::config::{self, Config, LogFormat};
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Check the configuration, name every fault at once, and show the values that are in effect.
+    Check(File),
+}
+
+/// Where the configuration is.
+#[derive(Args)]
+pub(super) struct File {
+    /// The configuration file. Default: none, which leaves the defaults and RIGHTFUL_… variables.
+    #[arg(long, value_name = "FILE", env = "RIGHTFUL_CONFIG")]
+    config: Option<PathBuf>,
+}
+
+impl File {
+    /// Reads file, variables and overrides (`("server.listen", …)`).
+    pub(super) fn load(&self, overrides: &[(&str, String)]) -> Result<Config, Failure> {
+        // Variables that are not UTF-8 cannot be settings of ours.
+        let environment = env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        config::load(self.config.as_deref(), environment, overrides).map_err(failure)
+    }
+}
+
+fn failure(error: config::Error) -> Failure {
+    match error {
+        config::Error::Read { path, source } => Failure::file(&path, &source),
+        config::Error::Syntax(cause) => {
+            Failure::usage("the configuration is not well-formed").detail(cause.to_string())
+        }
+        config::Error::Faults(faults) => {
+            let failure = Failure::usage("the configuration has faults");
+            faults.as_slice().iter().fold(failure, |failure, fault| failure.detail(fault.to_string()))
+        }
+    }
+}
+
+pub(super) fn run(global: &Global, command: &Command) -> Result<(), Failure> {
+    let Command::Check(file) = command;
+    let values = values(&file.load(&[])?);
+    match global.output {
+        Format::Json => {
+            let object: Map<_, _> =
+                values.into_iter().map(|(key, value)| (key, Value::String(value))).collect();
+            let text = serde_json::to_string_pretty(&object);
+            output::line(text.map_err(|error| Failure::new(Exit::Fault, error.to_string()))?)
+        }
+        Format::Table => {
+            let mut table = Table::new(&["SETTING", "VALUE"]);
+            for (key, value) in values {
+                table.row([key.into(), value.into()]);
+            }
+            output::line(table.text())
+        }
+    }
+}
+
+/// Every setting in the order of `config.example.toml`. Secrets are left out.
+fn values(config: &Config) -> Vec<(String, String)> {
+    let mut values = Vec::new();
+    let mut say = |key: &str, value: &dyn Display| values.push((key.to_owned(), value.to_string()));
+    say("server.listen", &config.server.listen);
+    say("store.url", &without_password(&config.store.url));
+    say("storage.url", &config.storage.url);
+    for (name, value) in &config.storage.options {
+        let shown = if is_secret(name) { "(set)" } else { value };
+        say(&format!("storage.options.{name}"), &shown);
+    }
+    say("keys.ring", &config.keys.ring.display());
+    say("controller.name", &config.controller.name);
+    say("controller.contact", &config.controller.contact);
+    say("controller.complaint_body", &config.controller.complaint_body);
+    say("policy.respond_within", &config.policy.respond_within.as_str());
+    say("policy.export_lives", &config.policy.export_lives.as_str());
+    say("engine.lease", &format!("{:#}", config.engine.lease));
+    say("engine.poll", &format!("{:#}", config.engine.poll));
+    say("engine.describe_every", &format!("{:#}", config.engine.describe_every));
+    say("engine.describe_patience", &format!("{:#}", config.engine.describe_patience));
+    say("engine.open_batch_max", &config.engine.open_batch_max);
+    say("retry.initial", &format!("{:#}", config.retry.initial));
+    say("retry.longest", &format!("{:#}", config.retry.longest));
+    say("retry.unavailable_attempts", &config.retry.unavailable_attempts);
+    say("retry.violation_attempts", &config.retry.violation_attempts);
+    let log_format = match config.telemetry.log_format {
+        LogFormat::Text => "text",
+        LogFormat::Json => "json",
+    };
+    say("telemetry.log_format", &log_format);
+    say("telemetry.log_filter", &config.telemetry.log_filter);
+    say("telemetry.otlp_endpoint", &config.telemetry.otlp_endpoint.as_deref().unwrap_or_default());
+    for downstream in &config.downstreams {
+        let mut say =
+            |key: &str, value: &dyn Display| say(&format!("downstream.{}.{key}", downstream.name), value);
+        say("endpoint", &downstream.endpoint);
+        say("parallel_calls", &downstream.parallel_calls);
+        say("connect_timeout", &format!("{:#}", downstream.connect_timeout));
+        say("call_timeout", &format!("{:#}", downstream.call_timeout));
+        say("idle_timeout", &format!("{:#}", downstream.idle_timeout));
+        say("collect_timeout", &format!("{:#}", downstream.collect_timeout));
+    }
+    values
+}
+
+/// `postgres://user:secret@host/db` is `postgres://user:…@host/db`; what follows `?` may hold secrets too.
+fn without_password(url: &str) -> String {
+    let (url, query) = url.split_once('?').map_or((url, ""), |(url, _)| (url, "?…"));
+    let hidden = url.split_once("://").and_then(|(scheme, rest)| {
+        let (user, host) = rest.rsplit_once('@')?;
+        let name = user.split_once(':').map_or(user.to_owned(), |(name, _)| format!("{name}:…"));
+        Some(format!("{scheme}://{name}@{host}"))
+    });
+    format!("{}{query}", hidden.unwrap_or_else(|| url.to_owned()))
+}
+
+fn is_secret(option: &str) -> bool {
+    ["secret", "token", "password", "key"].iter().any(|word| option.to_lowercase().contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_are_not_shown() {
+        assert_eq!(without_password("postgres://me:s@cret@h:5432/db"), "postgres://me:…@h:5432/db");
+        assert_eq!(without_password("postgres://me@h/db?password=x"), "postgres://me@h/db?…");
+        assert_eq!(without_password("sqlite://rightful.sqlite"), "sqlite://rightful.sqlite");
+        assert!(is_secret("aws_secret_access_key") && !is_secret("aws_region"));
+    }
+
+    #[test]
+    fn every_setting_of_the_example_is_shown() {
+        let shown = values(&Config::default());
+        let example = include_str!("../../config.example.toml");
+        let keys = example.lines().take_while(|line| *line != "#[[downstream]]").filter_map(|line| {
+            let (key, _) = line.strip_prefix('#')?.split_once(" = ")?;
+            (!key.contains(' ') && key != "options").then_some(key)
+        });
+        let mut count = 0;
+        for key in keys {
+            count += 1;
+            assert!(shown.iter().any(|(name, _)| name.ends_with(&format!(".{key}"))), "{key} is not shown");
+        }
+        assert_eq!(count, shown.len());
+    }
+}

@@ -1,0 +1,93 @@
+//! `rightful serve`: the server, until it is asked to end.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use clap::Args;
+use tokio::net::TcpListener;
+
+use super::{
+    config::File,
+    exit::{Exit, Failure},
+    signal::Signals,
+};
+use crate::{
+    app::{self, App},
+    clock::SystemClock,
+    config::Config,
+    telemetry,
+};
+
+#[derive(Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    file: File,
+    /// Serve without TLS and authentication. Only the loopback interface is served then: whoever is on this machine
+    /// may ask for anybody's data.
+    #[arg(long)]
+    insecure: bool,
+    /// The address and port to serve on; port 0 takes a free one. Default: server.listen of the configuration.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<SocketAddr>,
+}
+
+/// Runs the command.
+pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
+    let overrides: Vec<_> =
+        arguments.listen.map(|address| ("server.listen", address.to_string())).into_iter().collect();
+    let config = arguments.file.load(&overrides)?;
+    may_serve(config.server.listen, arguments.insecure)?;
+    let guard = telemetry::start(&app::telemetry_settings(&config)).map_err(anyhow::Error::from)?;
+    let served = until_asked_to_end(config).await;
+    guard.shutdown().await;
+    served
+}
+
+async fn until_asked_to_end(config: Config) -> Result<(), Failure> {
+    let mut signals = Signals::listen()?;
+    let address = config.server.listen;
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(|error| Failure::new(Exit::Fault, format!("cannot listen on {address}: {error}")))?;
+    let app = App::build(config, Arc::new(SystemClock)).await?;
+    let running = app.start(listener)?;
+    // On stderr: stdout has the log, which may be JSON.
+    eprintln!("rightful serves on http://{}", running.address());
+    signals.next().await;
+    eprintln!("rightful stops; the same signal again ends it at once");
+    tokio::select! {
+        () = running.stop() => Ok(()),
+        () = signals.next() => Err(Failure::new(Exit::Fault, "ended before everything was put in order")
+            .detail("nothing is lost: what was under way is taken up again at the next start")),
+    }
+}
+
+/// Serving without TLS and authentication has to be asked for, and does not leave this machine.
+fn may_serve(address: SocketAddr, insecure: bool) -> Result<(), Failure> {
+    if !insecure {
+        return Err(Failure::usage(
+            "TLS and authentication are not there yet, so serving is not safe by default",
+        )
+        .detail("--insecure serves without them, on the loopback interface only: fine for trying it out"));
+    }
+    if !address.ip().is_loopback() {
+        return Err(Failure::usage(format!(
+            "--insecure does not serve on {address}, which others can reach"
+        ))
+        .detail("use a loopback address such as --listen 127.0.0.1:7443"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loopback_and_only_when_asked() {
+        let may =
+            |address: &str, insecure| may_serve(address.parse().expect("is an address"), insecure).is_ok();
+        assert!(may("127.0.0.1:0", true) && may("[::1]:7443", true));
+        assert!(!may("127.0.0.1:0", false));
+        assert!(!may("0.0.0.0:7443", true) && !may("[::]:7443", true) && !may("192.0.2.1:7443", true));
+    }
+}
