@@ -9,8 +9,14 @@ pub struct Leftover {
     pub category: String,
     /// Records and files found.
     pub remaining: u64,
-    /// Records and files that may remain: declared as retained or restricted.
+    /// Records that may remain: declared as retained or restricted.
     pub allowed: u64,
+}
+
+/// Whether more was found after an erasure than the records that were declared to remain. Outcomes count records; files
+/// go with the records that they belong to, so they may stay only where records may.
+pub fn exceeds(records: u64, files: u64, declared: u64) -> bool {
+    records > declared || (declared == 0 && files > 0)
 }
 
 /// The leftovers of a task's results after the second collection. Empty means: confirmed.
@@ -22,14 +28,10 @@ pub fn leftovers(results: &[CategoryResult]) -> Vec<Leftover> {
         .filter_map(|result| {
             let remaining = result.remaining.as_ref()?;
             let declared = result.outcome.as_ref().map_or(0, super::CategoryOutcome::may_remain);
-            // Outcomes count records; files go with the records that they belong to. So files may stay only where
-            // records may.
-            let files = if declared > 0 { remaining.files } else { 0 };
-            let allowed = declared.saturating_add(files);
-            (remaining.items() > allowed).then(|| Leftover {
+            exceeds(remaining.records, remaining.files, declared).then(|| Leftover {
                 category: result.category.clone(),
                 remaining: remaining.items(),
-                allowed,
+                allowed: declared,
             })
         })
         .collect()
@@ -56,7 +58,7 @@ mod tests {
     fn only_what_is_declared_may_remain() {
         assert_eq!(leftovers(&[result(0, 0, 0), result(3, 1, 3), result(2, 0, 3)]), []);
         let found = leftovers(&[result(4, 1, 3)]);
-        assert_eq!((found[0].remaining, found[0].allowed), (5, 4));
+        assert_eq!((found[0].remaining, found[0].allowed), (5, 3));
         assert_eq!(leftovers(&[result(0, 1, 0)]).len(), 1, "a file without a retained record");
     }
 

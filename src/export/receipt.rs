@@ -8,7 +8,7 @@ use super::bag::pretty;
 use super::facts::{Controller, Facts};
 use crate::domain::outcome::Tally;
 use crate::domain::statement::{Standing, Statement};
-use crate::domain::{CaseId, CaseReason, CategoryResult, Ground, Right, TaskReason};
+use crate::domain::{CaseId, CaseReason, CategoryResult, Ground, Right, TaskReason, confirmation};
 
 const VERSION: u32 = 1;
 
@@ -195,12 +195,12 @@ fn sum_up(verified: &mut Verified, downstream: &Downstream, category: &Category)
     let retained = sum(&retained)?;
     let kept = sum(&[retained, category.restricted])?;
     let handled = sum(&[category.erased, category.anonymised, kept])?;
-    let found = category.found.items();
+    let found = category.found.records;
     if handled != found {
         verified.notes.push(format!("{place}: {found} found, but {handled} accounted for"));
     }
-    let remaining = category.remaining.as_ref().map_or(0, Tally::items);
-    if remaining > kept {
+    let (remaining, files) = category.remaining.as_ref().map_or((0, 0), |tally| (tally.records, tally.files));
+    if confirmation::exceeds(remaining, files, kept) {
         verified.notes.push(format!("{place}: {remaining} remain, but only {kept} are declared kept"));
         if downstream.standing == Standing::Erased {
             return Err(Error::Corrupt(format!("the receipt ({place})")));
