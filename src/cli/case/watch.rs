@@ -134,7 +134,7 @@ impl View for Json {
 #[derive(Default)]
 struct Lines {
     quiet: bool,
-    said: HashMap<String, String>,
+    said: HashMap<String, (i32, i32, String)>,
 }
 
 impl View for Lines {
@@ -142,7 +142,7 @@ impl View for Lines {
         let now = SystemClock.now();
         for task in &case.tasks {
             // Without the hint when it is tried again: that would be a change at every look.
-            let state = words::task_state(task.state);
+            let state = (task.state, task.reason, task.last_error.clone());
             if self.said.get(&task.task_id) == Some(&state) {
                 continue;
             }
@@ -158,7 +158,13 @@ impl View for Lines {
 #[derive(Default)]
 struct Live {
     screen: MultiProgress,
-    bars: HashMap<String, ProgressBar>,
+    rows: HashMap<String, Row>,
+}
+
+/// A line on the screen, and what it says.
+struct Row {
+    bar: ProgressBar,
+    text: String,
 }
 
 impl View for Live {
@@ -170,40 +176,48 @@ impl View for Live {
     fn refresh(&mut self, case: &Case) {
         for task in &case.tasks {
             let screen = &self.screen;
-            let bar = self
-                .bars
+            let row = self
+                .rows
                 .entry(task.task_id.clone())
-                .or_insert_with(|| screen.add(ProgressBar::new_spinner()));
-            draw(bar, task, task_line(task, case));
+                .or_insert_with(|| Row { bar: screen.add(ProgressBar::new_spinner()), text: String::new() });
+            let text = task_line(task, case);
+            if row.text != text {
+                let starts = row.text.is_empty() || row.bar.is_finished();
+                draw(&row.bar, task, text.clone(), starts);
+                row.text = text;
+            }
         }
     }
 
     fn end(&mut self) {
-        for bar in self.bars.values().filter(|bar| !bar.is_finished()) {
-            bar.abandon();
+        for row in self.rows.values().filter(|row| !row.bar.is_finished()) {
+            row.bar.abandon();
         }
     }
 }
 
-fn draw(bar: &ProgressBar, task: &Task, text: String) {
+/// Draws the row of a task. It `starts` if it is new, or was settled and a person tried it again.
+fn draw(bar: &ProgressBar, task: &Task, text: String, starts: bool) {
     let (colour, settled) = match view::tone(task) {
         Tone::Good => ("green", "✔"),
         Tone::Bad => ("red", "✘"),
         Tone::Faint => ("dim", "·"),
         Tone::Busy | Tone::Plain => ("cyan", "·"),
     };
-    if let Ok(style) = ProgressStyle::with_template(&format!("  {{spinner:.{colour}}} {{msg}}")) {
+    if let Ok(style) = ProgressStyle::with_template(&format!("  {{spinner:.{colour}}} {{wide_msg}}")) {
         bar.set_style(style.tick_strings(&["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏", settled]));
     }
     if view::is_final(task) {
         bar.finish_with_message(text);
         return;
     }
-    if bar.is_finished() {
+    if starts {
         bar.reset();
     }
     bar.set_message(text);
-    bar.enable_steady_tick(TICK);
+    if starts {
+        bar.enable_steady_tick(TICK);
+    }
 }
 
 /// `billing       collect  done             43 records, 1 file`.
