@@ -1,5 +1,7 @@
 //! Read: cases as they are shown.
 
+use sha2::{Digest as _, Sha256};
+
 use super::{CaseView, Engine, Error, ExportFacts, Filter, Page, Receipt};
 use crate::{
     domain::{CaseId, CaseState},
@@ -48,7 +50,7 @@ impl Engine {
         let over = matches!(stored.case.state, CaseState::Completed | CaseState::Expired);
         let receipt = if over { self.0.store.receipt(id).await? } else { None };
         let json = receipt.ok_or(Error::NotReady { state: stored.case.state.as_str() })?;
-        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &json);
+        let digest = Sha256::digest(&json);
         Ok(Receipt { json: json.into(), sha256: hex::encode(digest) })
     }
 

@@ -40,9 +40,11 @@ impl Engine {
                 .await;
         }
         let mut objects = None;
+        // A task that is retried while this is done begins its attempts after this one: they are not swept away.
+        let attempt = self.0.clock.new_id();
         let ending = if stored.case.right.ends_in_export() {
             let key = Arc::new(self.case_key(stored)?);
-            let manifest = self.export(stored, &tasks, &key).await?;
+            let manifest = self.export(stored, &tasks, &key, attempt).await?;
             let facts = ExportFacts {
                 sha256: manifest.sha256().to_owned(),
                 size: manifest.size(),
@@ -57,7 +59,7 @@ impl Engine {
         self.change_case(stored.case.id, token, move |file| complete(file, &ending, expires_at)).await?;
         if let Some(objects) = objects {
             // What dead attempts left behind. If this fails, it goes when the case expires.
-            if let Err(error) = self.0.storage.keep_only(stored.case.id, &objects).await {
+            if let Err(error) = self.0.storage.keep_only(stored.case.id, &objects, attempt).await {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
                     "orphaned objects stay until the case expires"
@@ -72,6 +74,7 @@ impl Engine {
         stored: &StoredCase,
         tasks: &[Task],
         key: &Arc<CaseKey>,
+        attempt: Uuid,
     ) -> Result<Manifest, Error> {
         let mut sealed = self.0.store.parts(stored.case.id).await?;
         let mut parts: Vec<Part> = Vec::new();
@@ -80,7 +83,6 @@ impl Engine {
                 parts.extend(collect::open_parts(key, &sealed)?);
             }
         }
-        let attempt = self.0.clock.new_id();
         let facts = self.facts(stored, tasks);
         Ok(bag::make(&self.0.storage, key, attempt, &facts, parts).await?)
     }

@@ -37,6 +37,12 @@ impl ObjectId {
         format!("cases/{}/{}", self.case_id, self.file_name())
     }
 
+    /// Whether the file was written by an attempt whose id is less than this. What is nobody's is old.
+    pub(super) fn is_of_before(file_name: &str, before: Uuid) -> bool {
+        let attempt = file_name.split('.').nth(1).and_then(|text| Uuid::try_parse(text).ok());
+        attempt.is_none_or(|attempt| attempt < before)
+    }
+
     /// The last part of its path.
     pub(super) fn file_name(&self) -> String {
         format!("{}.{}.{}", self.task_id, self.attempt, self.number)

@@ -14,6 +14,7 @@ use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, MultipartUpload, ObjectStore, ObjectStoreExt as _};
+use uuid::Uuid;
 
 use super::Error;
 use super::object::ObjectId;
@@ -132,22 +133,31 @@ impl Storage {
 
     /// Deletes everything of a case. Deleting what is not there is fine.
     pub async fn delete_case(&self, case_id: CaseId) -> Result<(), Error> {
-        self.keep_only(case_id, &BTreeSet::new()).await?;
+        self.keep_only(case_id, &BTreeSet::new(), Uuid::max()).await?;
         if let Some(folder) = self.case_folder(case_id) {
             gone_is_fine(tokio::fs::remove_dir_all(folder).await)?;
         }
         Ok(())
     }
 
-    /// Deletes what dead attempts of a case left: everything but these. No attempt of the case may be running.
-    pub async fn keep_only(&self, case_id: CaseId, objects: &BTreeSet<ObjectId>) -> Result<(), Error> {
+    /// Deletes what dead attempts of a case left: everything but these, of attempts whose ids are less than `before`.
+    /// No such attempt may be running; ids are UUIDv7, so attempts that begin meanwhile are spared.
+    pub async fn keep_only(
+        &self,
+        case_id: CaseId,
+        objects: &BTreeSet<ObjectId>,
+        before: Uuid,
+    ) -> Result<(), Error> {
         let keep: BTreeSet<Path> = objects.iter().map(|object| self.at(&object.path())).collect();
         let below = self.at(&format!("cases/{case_id}"));
         let orphans = self
             .store
             .list(Some(&below))
             .map_ok(|meta| meta.location)
-            .try_filter(move |path| futures::future::ready(!keep.contains(path)))
+            .try_filter(move |path| {
+                let is_old = path.filename().is_some_and(|name| ObjectId::is_of_before(name, before));
+                futures::future::ready(is_old && !keep.contains(path))
+            })
             .boxed();
         self.store.delete_stream(orphans).try_for_each(|_| futures::future::ready(Ok(()))).await.or_else(
             |error| match error {
@@ -155,11 +165,16 @@ impl Storage {
                 other => Err(Error::unavailable(other)),
             },
         )?;
-        self.sweep_folder(case_id, objects).await
+        self.sweep_folder(case_id, objects, before).await
     }
 
     /// Uploads that were killed leave files in a local folder which the object store hides.
-    async fn sweep_folder(&self, case_id: CaseId, objects: &BTreeSet<ObjectId>) -> Result<(), Error> {
+    async fn sweep_folder(
+        &self,
+        case_id: CaseId,
+        objects: &BTreeSet<ObjectId>,
+        before: Uuid,
+    ) -> Result<(), Error> {
         let Some(folder) = self.case_folder(case_id) else { return Ok(()) };
         let names: BTreeSet<String> = objects.iter().map(ObjectId::file_name).collect();
         let mut entries = match tokio::fs::read_dir(&folder).await {
@@ -167,7 +182,8 @@ impl Storage {
             Err(error) => return gone_is_fine(Err(error)),
         };
         while let Some(entry) = entries.next_entry().await.map_err(Error::unavailable)? {
-            if !entry.file_name().to_str().is_some_and(|name| names.contains(name)) {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if ObjectId::is_of_before(&name, before) && !names.contains(&name) {
                 gone_is_fine(tokio::fs::remove_file(entry.path()).await)?;
             }
         }

@@ -228,7 +228,12 @@ async fn orphans_go_and_the_rest_stays() {
     let parts = live.finish().await.unwrap().parts;
     let folder = room.folder.path().join("objects/cases").join(case_id().to_string());
     std::fs::write(folder.join("killed#1"), b"left by a killed upload").unwrap();
-    room.storage.keep_only(case_id(), &parts[0].objects()).await.unwrap();
+    let mut later = room.collector(3, None);
+    later.record("a", b"{}").await.unwrap();
+    later.finish().await.unwrap();
+    room.storage.keep_only(case_id(), &parts[0].objects(), Uuid::from_u128(3)).await.unwrap();
+    assert_eq!(room.objects(), 2, "an attempt that began later is not touched");
+    room.storage.keep_only(case_id(), &parts[0].objects(), Uuid::max()).await.unwrap();
     assert_eq!(room.objects(), 1);
     assert_eq!(inflated(&deflated(&room, &parts[0]).await), b"{\"n\":1}\n");
 }

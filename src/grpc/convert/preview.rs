@@ -1,4 +1,4 @@
-//! Previews.
+//! Previews: plans and dry runs as messages.
 
 use super::{category, choice, time};
 use crate::{

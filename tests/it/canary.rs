@@ -1,0 +1,115 @@
+//! The canary: a person whose every datum is recognisable, hunted through everything that is written down.
+
+use std::{fs, path::Path};
+
+use rightful::proto::{
+    downstream::v1::Right,
+    v1::{GetReceiptRequest, ListCasesRequest, TaskKind},
+};
+use serde_json::json;
+use tonic::Code;
+
+use crate::{
+    harness::{Builder, World, opening, task},
+    puppet::{Fault, Method, Person, Profile, category},
+};
+
+/// In every identifier, record, file and file name.
+const CANARY: &str = "zq7canary7qz";
+
+fn services() -> [Profile; 2] {
+    let email = format!("{CANARY}@example.org");
+    let customer = format!("C-{CANARY}");
+    let person = || Person::new(&[("email", &email), ("customer_id", &customer)]);
+    let shop = Profile::new("shop", &["email"])
+        .provides(&["customer_id"])
+        .category(category("orders"))
+        .person(person().record("orders", &json!({ "text": CANARY })).file(
+            "orders",
+            &format!("{CANARY}.txt"),
+            CANARY.repeat(50),
+        ));
+    let visits = Profile::new("visits", &["customer_id"])
+        .category(category("visits"))
+        .person(person().record("visits", &json!({ "text": CANARY })));
+    [shop, visits]
+}
+
+/// Every file below, with its content.
+fn everything(folder: &Path, found: &mut Vec<(String, Vec<u8>)>) {
+    for entry in fs::read_dir(folder).expect("the folder can be read") {
+        let path = entry.expect("the entry can be read").path();
+        if path.is_dir() {
+            everything(&path, found);
+        } else {
+            found.push((path.display().to_string(), fs::read(&path).expect("the file can be read")));
+        }
+    }
+}
+
+/// Fails if the canary, or its hex, stands anywhere below the world's folder, in a file or in a file's name.
+fn assert_nowhere(world: &World) {
+    let mut files = Vec::new();
+    everything(world.dir(), &mut files);
+    for expected in ["rightful.sqlite", "server.log", "keys.json", "/objects/"] {
+        assert!(files.iter().any(|(path, _)| path.contains(expected)), "{expected} was looked at");
+    }
+    for (path, bytes) in files {
+        for needle in [CANARY.to_owned(), hex::encode(CANARY), CANARY.to_uppercase()] {
+            let is_there = bytes.windows(needle.len()).any(|window| window == needle.as_bytes());
+            assert!(
+                !is_there && !path.contains(&needle),
+                "{path} has the canary in clear: {}",
+                excerpt(&bytes, &needle)
+            );
+        }
+    }
+}
+
+/// Where it was found, so that a failure can be understood.
+fn excerpt(bytes: &[u8], needle: &str) -> String {
+    let at = bytes.windows(needle.len()).position(|window| window == needle.as_bytes()).unwrap_or(0);
+    String::from_utf8_lossy(&bytes[at.saturating_sub(300)..(at + 100).min(bytes.len())]).into_owned()
+}
+
+#[tokio::test]
+async fn personal_data_stands_nowhere_in_clear() {
+    let email = format!("{CANARY}@example.org");
+    let mut world = Builder::new(services()).binary().set("telemetry.log_filter", "\"trace\"").start().await;
+
+    // Every path that may write something down: success, faults, errors, a crash.
+    world.puppet("shop").next(Method::Collect, Fault::Fail(Code::Internal));
+    world.puppet("visits").next(Method::Collect, Fault::DieAfter(1));
+    world.puppet("shop").next(Method::Resolve, Fault::LoseResponse);
+    let access = world.run(Right::Access, &[("email", &email)]).await;
+    let bag = world.bag(&access.case_id).await;
+    let delivered = bag.files.values().any(|data| data.windows(CANARY.len()).any(|w| w == CANARY.as_bytes()));
+    assert!(delivered, "the person gets it, so it was there to be leaked");
+    world.puppet("visits").always(Method::Collect, Fault::WrongCounts);
+    let partial = world.run(Right::Portability, &[("email", &email)]).await;
+    assert!(!task(&partial, "visits", TaskKind::Collect).last_error.contains(CANARY));
+    world.puppet("visits").heal();
+    let bad = world.try_open(opening(Right::Access, &[("email", CANARY), (CANARY, "x")])).await.unwrap_err();
+    assert!(!format!("{bad:?}").contains(CANARY), "errors do not repeat what was wrong");
+    let request = ListCasesRequest {
+        identifier: Some(rightful::proto::downstream::v1::Identifier {
+            kind: "email".into(),
+            value: email.clone(),
+        }),
+        ..ListCasesRequest::default()
+    };
+    assert_eq!(world.cases().list_cases(request).await.unwrap().into_inner().cases.len(), 2);
+    world.restart().await;
+    let erasure = world.run(Right::Erasure, &[("email", &email)]).await;
+    let request = GetReceiptRequest { case_id: erasure.case_id.clone() };
+    let receipt = world.cases().get_receipt(request).await.unwrap().into_inner().receipt_json;
+    assert!(!String::from_utf8_lossy(&receipt).contains(CANARY), "the receipt names nobody");
+    for case in [access, partial, erasure] {
+        assert!(!format!("{:?}", world.case(&case.case_id).await).contains(CANARY), "a case names nobody");
+    }
+
+    // While it runs, with the write-ahead log and all; and after it has ended.
+    assert_nowhere(&world);
+    world.kill().await;
+    assert_nowhere(&world);
+}

@@ -1,0 +1,86 @@
+//! The server as users run it: the real binary in a process of its own.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{BufRead as _, BufReader, Write as _},
+    net::SocketAddr,
+    path::Path,
+    process::{Child, ChildStderr, Command, Stdio},
+};
+
+use tokio::sync::oneshot;
+
+use super::soon;
+
+/// What the server prints before its address, once it serves.
+const ANNOUNCEMENT: &str = "rightful serves on http://";
+
+/// A process that ends when this is dropped.
+pub struct Binary {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Binary {
+    /// Starts `rightful serve` on a free port and waits until it says where. All its output is appended to `log`.
+    pub async fn start(config: &Path, log: &Path) -> Self {
+        let log = OpenOptions::new().create(true).append(true).open(log).expect("the log can be written");
+        let mut child = Command::new(env!("CARGO_BIN_EXE_rightful"))
+            .args(["serve", "--insecure", "--listen", "127.0.0.1:0", "--config"])
+            .arg(config)
+            .current_dir(config.parent().expect("it lies in a folder"))
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a file can be shared"))
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary can be run");
+        let errors = child.stderr.take().expect("it is a pipe");
+        let (announce, announced) = oneshot::channel();
+        std::thread::spawn(move || follow(errors, log, announce));
+        let address =
+            soon("the binary to serve", announced).await.expect("the server serves (see server.log)");
+        Self { child, address }
+    }
+
+    /// Where it listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// SIGKILL.
+    pub fn kill(mut self) {
+        self.child.kill().expect("it can be killed");
+        self.child.wait().expect("it has ended");
+    }
+
+    /// SIGTERM, and waits for a clean end.
+    pub async fn stop(mut self) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill is there").success());
+        let ended = tokio::task::spawn_blocking(move || self.child.wait().expect("it can be waited for"));
+        let ended = ended.await.expect("waiting does not panic");
+        assert!(ended.success(), "the server ended with {ended} when it was asked to stop");
+    }
+}
+
+impl Drop for Binary {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Copies what the server prints to the log, and tells the address that it serves on.
+fn follow(errors: ChildStderr, mut log: File, announce: oneshot::Sender<SocketAddr>) {
+    let mut announce = Some(announce);
+    for line in BufReader::new(errors).lines().map_while(Result::ok) {
+        writeln!(log, "{line}").expect("the log can be written");
+        if let Some(address) = line.strip_prefix(ANNOUNCEMENT).and_then(|text| text.trim().parse().ok())
+            && let Some(announce) = announce.take()
+        {
+            // The test may have given up already.
+            let _ = announce.send(address);
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! How a world is set up: its puppets, its configuration, its clock.
+
+use std::{fmt::Write as _, fs, sync::Arc};
+
+use rightful::clock::{Clock, SystemClock};
+
+use super::{Mode, World};
+use crate::puppet::{Profile, Puppet};
+
+/// Everything about a world before it starts.
+pub struct Builder {
+    profiles: Vec<Profile>,
+    mode: Mode,
+    clock: Arc<dyn Clock>,
+    settings: Vec<(String, String)>,
+    down: Vec<String>,
+    patience: &'static str,
+}
+
+impl Builder {
+    /// A world with these downstreams, in this process, on the machine's clock.
+    pub fn new(profiles: impl IntoIterator<Item = Profile>) -> Self {
+        Self {
+            profiles: profiles.into_iter().collect(),
+            mode: Mode::Embedded,
+            clock: Arc::new(SystemClock),
+            settings: Vec::new(),
+            down: Vec::new(),
+            patience: "400ms",
+        }
+    }
+
+    /// The server is the real binary in a process of its own.
+    pub fn binary(mut self) -> Self {
+        self.mode = Mode::Binary;
+        self
+    }
+
+    /// The time is this clock's.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Another value of a setting: `engine.lease`, `"2s"`.
+    pub fn set(mut self, key: &str, toml: &str) -> Self {
+        self.settings.push((key.to_owned(), toml.to_owned()));
+        self
+    }
+
+    /// How long downstreams may be silent.
+    pub fn patience(mut self, patience: &'static str) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// This puppet is down when the server starts.
+    pub fn down(mut self, name: &str) -> Self {
+        self.down.push(name.to_owned());
+        self
+    }
+
+    /// Starts everything. Puppets that are up have described themselves when it answers.
+    pub async fn start(self) -> World {
+        let dir = tempfile::tempdir().expect("a folder for the test");
+        let mut puppets = Vec::new();
+        for profile in self.profiles {
+            let puppet = Puppet::start(profile).await;
+            if self.down.iter().any(|name| name == puppet.name()) {
+                puppet.go_down();
+            }
+            puppets.push(puppet);
+        }
+        let config = dir.path().join("rightful.toml");
+        let text = configuration(&dir.path().display().to_string(), &puppets, &self.settings, self.patience);
+        fs::write(&config, text).expect("the configuration can be written");
+        let mut world = World::new(dir, puppets, self.mode, self.clock);
+        world.start_server().await;
+        for name in world.names() {
+            if !self.down.contains(&name) {
+                world.check(&name).await;
+            }
+        }
+        world
+    }
+}
+
+/// Small times, so that faults are met in no time; files in the world's own folder.
+fn configuration(dir: &str, puppets: &[Puppet], settings: &[(String, String)], patience: &str) -> String {
+    let mut values = vec![
+        ("store.url", database(dir)),
+        ("storage.url", format!("\"file://{dir}/objects\"")),
+        ("keys.ring", format!("\"{dir}/keys.json\"")),
+        ("engine.lease", "\"2s\"".to_owned()),
+        ("engine.poll", "\"50ms\"".to_owned()),
+        ("engine.describe_every", "\"300ms\"".to_owned()),
+        ("engine.describe_patience", "\"20s\"".to_owned()),
+        ("retry.initial", "\"5ms\"".to_owned()),
+        ("retry.longest", "\"50ms\"".to_owned()),
+        ("retry.unavailable_attempts", "4".to_owned()),
+        ("retry.violation_attempts", "2".to_owned()),
+        ("controller.name", "\"Shop Ltd\"".to_owned()),
+        ("controller.contact", "\"privacy@shop.example\"".to_owned()),
+        ("controller.complaint_body", "\"The authority of Berlin\"".to_owned()),
+    ];
+    for (key, value) in settings {
+        values.retain(|(existing, _)| existing != key);
+        values.push((key, value.clone()));
+    }
+    let mut text = String::new();
+    for (key, value) in values {
+        writeln!(text, "{key} = {value}").expect("a String takes everything");
+    }
+    for puppet in puppets {
+        write!(
+            text,
+            "[[downstream]]\nname = \"{}\"\nendpoint = \"{}\"\nconnect_timeout = \"{patience}\"\n\
+             call_timeout = \"{patience}\"\nidle_timeout = \"{patience}\"\ncollect_timeout = \"60s\"\n",
+            puppet.name(),
+            puppet.endpoint(),
+        )
+        .expect("a String takes everything");
+    }
+    text
+}
+
+/// The one place that knows which database the suite runs on.
+fn database(dir: &str) -> String {
+    format!("\"sqlite://{dir}/rightful.sqlite\"")
+}

@@ -1,0 +1,30 @@
+//! A whole world for one test: puppets, rightful, and clients that talk to it as any other caller would.
+
+mod bag;
+mod binary;
+mod builder;
+mod calls;
+mod command;
+mod embedded;
+mod status;
+mod subjects;
+mod world;
+
+pub use bag::{Bag, Export};
+pub use builder::Builder;
+pub use calls::{opening, subject, task};
+pub use command::{Ran, run};
+pub use status::{assert_refused, fields, metadata};
+pub use subjects::{ADA, ada, people_services};
+pub use world::{Mode, World};
+
+use std::{future::Future, time::Duration};
+
+/// Far longer than anything here takes, so that only a real fault meets it.
+const PATIENCE: Duration = Duration::from_secs(40);
+
+/// Waits for something that happens soon.
+pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
+    let done = tokio::time::timeout(PATIENCE, future).await;
+    done.unwrap_or_else(|_| panic!("waited in vain for {what}"))
+}

@@ -1,0 +1,167 @@
+//! The world of one test.
+
+use std::{fs, path::Path, sync::Arc};
+
+use rightful::{
+    clock::Clock,
+    proto::v1::{
+        Case, CaseState, GetCaseRequest, ListCasesRequest, case_service_client::CaseServiceClient,
+        downstream_service_client::DownstreamServiceClient,
+    },
+};
+use tempfile::TempDir;
+use tonic::transport::{Channel, Endpoint};
+
+use super::{Builder, binary::Binary, embedded::Embedded, soon};
+use crate::puppet::{Profile, Puppet};
+
+/// Where the server runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// In this process, on a runtime of its own.
+    Embedded,
+    /// The real binary.
+    Binary,
+}
+
+enum Server {
+    Embedded(Embedded),
+    Binary(Binary),
+}
+
+/// Puppets, a server and its files. What is left of it goes when it is dropped.
+pub struct World {
+    dir: TempDir,
+    puppets: Vec<Puppet>,
+    mode: Mode,
+    clock: Arc<dyn Clock>,
+    server: Option<(Server, String)>,
+}
+
+impl World {
+    /// A world with these downstreams, with everything else as usual.
+    pub async fn start(profiles: impl IntoIterator<Item = Profile>) -> Self {
+        Builder::new(profiles).start().await
+    }
+
+    pub(super) fn new(dir: TempDir, puppets: Vec<Puppet>, mode: Mode, clock: Arc<dyn Clock>) -> Self {
+        Self { dir, puppets, mode, clock, server: None }
+    }
+
+    /// Where everything of this world is written.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// The puppet of this name.
+    pub fn puppet(&self, name: &str) -> &Puppet {
+        self.puppets.iter().find(|puppet| puppet.name() == name).expect("the test made a puppet of this name")
+    }
+
+    /// The names of all puppets.
+    pub fn names(&self) -> Vec<String> {
+        self.puppets.iter().map(|puppet| puppet.name().to_owned()).collect()
+    }
+
+    /// The records and files that all puppets hold now.
+    pub fn held(&self) -> usize {
+        self.puppets.iter().map(Puppet::holds).sum()
+    }
+
+    /// `http://127.0.0.1:port` of the server.
+    pub fn url(&self) -> &str {
+        &self.server.as_ref().expect("the server runs").1
+    }
+
+    /// Starts the server on the world's files.
+    pub async fn start_server(&mut self) {
+        let config = self.dir().join("rightful.toml");
+        let (server, address) = match self.mode {
+            Mode::Embedded => {
+                let server = Embedded::start(&config, Arc::clone(&self.clock)).await;
+                let address = server.address();
+                (Server::Embedded(server), address)
+            }
+            Mode::Binary => {
+                let server = Binary::start(&config, &self.dir().join("server.log")).await;
+                let address = server.address();
+                (Server::Binary(server), address)
+            }
+        };
+        self.server = Some((server, format!("http://{address}")));
+    }
+
+    /// Ends the server as a crash would: nothing is told, nothing is waited for.
+    pub async fn kill(&mut self) {
+        match self.server.take() {
+            Some((Server::Embedded(server), _)) => server.kill().await,
+            Some((Server::Binary(server), _)) => server.kill(),
+            None => {}
+        }
+    }
+
+    /// Takes a downstream out of the configuration; it counts from the next start on.
+    pub fn unregister(&self, name: &str) {
+        let file = self.dir().join("rightful.toml");
+        let text = fs::read_to_string(&file).expect("the configuration is there");
+        let entries: Vec<&str> = text.split("[[downstream]]").collect();
+        let kept = entries.iter().filter(|entry| !entry.contains(&format!("name = \"{name}\"")));
+        let kept: Vec<&str> = kept.copied().collect();
+        assert_eq!(kept.len() + 1, entries.len(), "{name} was registered once");
+        fs::write(&file, kept.join("[[downstream]]")).expect("the configuration can be written");
+    }
+
+    /// Crashes the server, and starts it again on the same files.
+    pub async fn restart(&mut self) {
+        self.kill().await;
+        self.start_server().await;
+    }
+
+    /// A connection of its own.
+    pub fn channel(&self) -> Channel {
+        Endpoint::from_shared(self.url().to_owned()).expect("it is a URL").connect_lazy()
+    }
+
+    /// The cases' service.
+    pub fn cases(&self) -> CaseServiceClient<Channel> {
+        CaseServiceClient::new(self.channel()).max_decoding_message_size(8 << 20)
+    }
+
+    /// The downstreams' service.
+    pub fn downstreams(&self) -> DownstreamServiceClient<Channel> {
+        DownstreamServiceClient::new(self.channel())
+    }
+
+    /// Ends well: every case that is still in progress has something ahead of it, and the server stops when it is asked.
+    pub async fn finish(mut self) {
+        let request = ListCasesRequest {
+            states: vec![CaseState::InProgress.into()],
+            page_size: 500,
+            ..ListCasesRequest::default()
+        };
+        let open =
+            self.cases().list_cases(request).await.expect("the server answers at the end").into_inner();
+        for case in open.cases {
+            soon("a case to go on", self.has_future(case.case_id)).await;
+        }
+        match self.server.take() {
+            Some((Server::Embedded(server), _)) => soon("the server to stop", server.stop()).await,
+            Some((Server::Binary(server), _)) => soon("the server to stop", server.stop()).await,
+            None => {}
+        }
+    }
+
+    /// Returns once the case has a task that will be attempted, or is settled.
+    async fn has_future(&self, case_id: String) {
+        loop {
+            let request = GetCaseRequest { case_id: case_id.clone() };
+            let case: Case =
+                self.cases().get_case(request).await.expect("it is there").into_inner().case.expect("a case");
+            let waits = case.tasks.iter().any(|task| task.next_attempt_time.is_some());
+            if waits || case.state() != CaseState::InProgress {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+}

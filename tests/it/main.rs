@@ -1,0 +1,21 @@
+//! The end-to-end suite: real servers on real sockets, seen through the public RPCs and the command line.
+//!
+//! `harness` sets up a world for each test; `puppet` is a downstream that does what a test tells it. Tests wait by
+//! watching, never by sleeping.
+
+mod harness;
+mod puppet;
+
+mod access;
+mod attention;
+mod canary;
+mod commands;
+mod crash;
+mod download;
+mod downstreams;
+mod erasure;
+mod faults;
+mod opening;
+mod outages;
+mod reading;
+mod serving;

@@ -1,0 +1,130 @@
+//! How a puppet erases: once per task id, now or later.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use prost::Message as _;
+use rightful::proto::downstream::v1::{
+    Action, CategoryOutcome, Directive, EraseRequest, Outcome, Refusal, Retained, Working,
+    erase_response::Answer,
+};
+
+use super::{Fault, Inner, Person};
+
+/// How long a puppet asks to be left alone while it works: the least that rightful keeps to.
+const POLL_AFTER: prost_types::Duration = prost_types::Duration { seconds: 0, nanos: 100_000_000 };
+/// When what is retained may be erased: 2031-01-01.
+pub const RELEASE_SECONDS: i64 = 1_924_992_000;
+
+/// What the puppet remembers of its tasks.
+#[derive(Default)]
+pub struct Tasks {
+    known: BTreeMap<String, Known>,
+    /// Task ids that came again with another body: a breach of the contract by rightful.
+    pub changed: Vec<String>,
+}
+
+struct Known {
+    body: Vec<u8>,
+    request: EraseRequest,
+    /// Polls until the outcome is there; the effect happens then.
+    polls_left: u32,
+    answer: Option<Answer>,
+    half: bool,
+}
+
+/// Answers an Erase.
+pub fn erase(inner: &mut Inner, request: &EraseRequest, fault: Option<&Fault>) -> Answer {
+    match fault {
+        Some(Fault::Refuse(ground)) => return Answer::Refusal(Refusal { ground: Some(ground.clone()) }),
+        Some(Fault::Claim(outcome)) => return Answer::Outcome(outcome.clone()),
+        _ if request.dry_run => {
+            return Answer::Outcome(apply(&mut inner.people.clone(), inner, request, false));
+        }
+        _ => {}
+    }
+    let body = request.encode_to_vec();
+    if let Some(known) = inner.tasks.known.get(&request.task_id) {
+        if known.body != body {
+            inner.tasks.changed.push(request.task_id.clone());
+        }
+    } else {
+        let polls_left = if let Some(Fault::Work(polls)) = fault { *polls } else { 0 };
+        let half = matches!(fault, Some(Fault::EraseHalf));
+        let known = Known { body, request: request.clone(), polls_left, answer: None, half };
+        inner.tasks.known.insert(request.task_id.clone(), known);
+    }
+    progress(inner, &request.task_id).expect("it was put there")
+}
+
+/// Answers a GetTask; none if the task is not known.
+pub fn poll(inner: &mut Inner, task_id: &str, fault: Option<&Fault>) -> Option<Answer> {
+    if matches!(fault, Some(Fault::Forget)) {
+        inner.tasks.known.remove(task_id);
+    }
+    let known = inner.tasks.known.get_mut(task_id)?;
+    known.polls_left = known.polls_left.saturating_sub(1);
+    progress(inner, task_id)
+}
+
+/// Does the work when its time has come, and answers.
+fn progress(inner: &mut Inner, task_id: &str) -> Option<Answer> {
+    let known = inner.tasks.known.get(task_id)?;
+    if let Some(answer) = &known.answer {
+        return Some(answer.clone());
+    }
+    if known.polls_left > 0 {
+        return Some(Answer::Working(Working { poll_after: Some(POLL_AFTER) }));
+    }
+    let (request, half) = (known.request.clone(), known.half);
+    let mut people = std::mem::take(&mut inner.people);
+    let outcome = apply(&mut people, inner, &request, half);
+    inner.people = people;
+    inner.journal.effect(task_id);
+    let answer = Answer::Outcome(outcome);
+    inner.tasks.known.get_mut(task_id)?.answer = Some(answer.clone());
+    Some(answer)
+}
+
+/// Erases from `people`, or only every second record of what it says it erased.
+fn apply(people: &mut [Person], inner: &Inner, request: &EraseRequest, half: bool) -> Outcome {
+    let subject = request.subject.clone().unwrap_or_default();
+    let understands = &inner.description.understands;
+    let mut categories = Vec::new();
+    for directive in &request.directives {
+        let category = directive.category.clone();
+        let mut outcome = CategoryOutcome { category, ..CategoryOutcome::default() };
+        for person in people.iter_mut().filter(|person| person.is_meant(&subject, understands)) {
+            erase_category(person, directive, half, &mut outcome);
+        }
+        categories.push(outcome);
+    }
+    Outcome { categories }
+}
+
+fn erase_category(person: &mut Person, directive: &Directive, half: bool, outcome: &mut CategoryOutcome) {
+    let retains = directive.action() == Action::Retain;
+    let (mut kept, mut erased) = (0, 0);
+    person.records.retain(|(category, json)| {
+        if *category != directive.category {
+            return true;
+        }
+        if retains && must_keep(json) {
+            kept += 1;
+            return true;
+        }
+        erased += 1;
+        half && erased % 2 == 0
+    });
+    person.files.retain(|file| file.category != directive.category);
+    person.withheld.retain(|withheld| withheld.category != directive.category);
+    outcome.erased += erased;
+    if kept > 0 {
+        let release_time = Some(prost_types::Timestamp { seconds: RELEASE_SECONDS, nanos: 0 });
+        outcome.retained.push(Retained { count: kept, ground: directive.ground.clone(), release_time });
+    }
+}
+
+fn must_keep(json: &Bytes) -> bool {
+    serde_json::from_slice::<serde_json::Value>(json).is_ok_and(|record| record["keep"] == true)
+}

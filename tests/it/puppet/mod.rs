@@ -1,0 +1,175 @@
+//! The puppet: a scriptable downstream on a loopback socket. It keeps the contract unless it is told not to, and writes
+//! down every call.
+
+mod collection;
+mod erasure;
+mod fault;
+mod front;
+mod journal;
+mod person;
+mod profile;
+mod service;
+
+pub use fault::{Fault, Method};
+pub use journal::Call;
+pub use person::Person;
+pub use profile::{Profile, category, ground};
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+use rightful::proto::downstream::v1::{
+    DescribeResponse, subject_data_service_server::SubjectDataServiceServer,
+};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::transport::Server;
+
+use fault::Script;
+use front::Front;
+use journal::Journal;
+
+/// Connections that wait to be served; rightful holds one per downstream.
+const WAITING_MAX: usize = 64;
+
+/// What the puppet's calls share. Everything is behind one lock: calls are few and short.
+struct Inner {
+    description: DescribeResponse,
+    people: Vec<Person>,
+    script: Script,
+    journal: Journal,
+    tasks: erasure::Tasks,
+    /// Items between two resume tokens; 0 sends none.
+    token_every: usize,
+}
+
+/// What is shared by the test, the service and its streams.
+#[derive(Clone)]
+struct Shared {
+    inner: Arc<Mutex<Inner>>,
+    front: Front,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().expect("no test panics while it holds the lock")
+    }
+}
+
+/// A downstream under a test's control. It stops when it is dropped.
+pub struct Puppet {
+    name: String,
+    shared: Shared,
+}
+
+impl Puppet {
+    /// Starts to serve on a free loopback port, which stays its own until it is dropped.
+    pub async fn start(profile: Profile) -> Self {
+        let (connections, incoming) = tokio::sync::mpsc::channel(WAITING_MAX);
+        let front = Front::open(connections).await;
+        let inner = Inner {
+            description: profile.description,
+            people: profile.people,
+            script: Script::default(),
+            journal: Journal::default(),
+            tasks: erasure::Tasks::default(),
+            token_every: profile.token_every,
+        };
+        let shared = Shared { inner: Arc::new(Mutex::new(inner)), front };
+        let service = SubjectDataServiceServer::new(service::Service(shared.clone()));
+        tokio::spawn(
+            Server::builder().add_service(service).serve_with_incoming(ReceiverStream::new(incoming)),
+        );
+        Self { name: profile.name, shared }
+    }
+
+    /// The name in rightful's configuration.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// `http://127.0.0.1:port`.
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.shared.front.address())
+    }
+
+    /// Cuts every connection and takes no new one.
+    pub fn go_down(&self) {
+        self.shared.front.set_up(false);
+    }
+
+    /// Takes connections again, on the same port.
+    pub fn come_up(&self) {
+        self.shared.front.set_up(true);
+    }
+
+    /// The next call of the method meets this; several queue up.
+    pub fn next(&self, method: Method, fault: Fault) {
+        self.shared.lock().script.next(method, fault);
+    }
+
+    /// Every call of the method meets this until `heal`.
+    pub fn always(&self, method: Method, fault: Fault) {
+        self.shared.lock().script.always(method, fault);
+    }
+
+    /// From now on it keeps the contract.
+    pub fn heal(&self) {
+        self.shared.lock().script = Script::default();
+    }
+
+    /// Changes what it answers to Describe.
+    pub fn redescribe(&self, change: impl FnOnce(&mut DescribeResponse)) {
+        change(&mut self.shared.lock().description);
+    }
+
+    /// The calls of a method so far.
+    pub fn calls(&self, method: Method) -> Vec<Call> {
+        self.shared.lock().journal.calls(method)
+    }
+
+    /// Waits until the method has been called `count` times in all.
+    pub async fn called(&self, method: Method, count: usize) {
+        let mut seen = self.shared.lock().journal.watch();
+        crate::harness::soon("a call of a puppet", async {
+            while self.calls(method).len() < count {
+                seen.changed().await.expect("the journal lives as long as the puppet");
+            }
+        })
+        .await;
+    }
+
+    /// How many records and files it holds now.
+    pub fn holds(&self) -> usize {
+        self.shared.lock().people.iter().map(Person::items).sum()
+    }
+
+    /// Waits until something was erased.
+    pub async fn affected(&self) {
+        let mut seen = self.shared.lock().journal.watch();
+        crate::harness::soon("an effect at a puppet", async {
+            while self.shared.lock().journal.effects.is_empty() {
+                seen.changed().await.expect("the journal lives as long as the puppet");
+            }
+        })
+        .await;
+    }
+
+    /// Fails if a task had an effect twice, if a task's body changed between calls, or if other tasks had effects than
+    /// these.
+    pub fn assert_each_effect_once<'a>(&self, tasks: impl IntoIterator<Item = &'a str>) {
+        let inner = self.shared.lock();
+        let effects: BTreeSet<&str> = inner.journal.effects.iter().map(String::as_str).collect();
+        assert_eq!(effects.len(), inner.journal.effects.len(), "{}: an effect happened twice", self.name);
+        let expected: BTreeSet<&str> = tasks.into_iter().collect();
+        assert_eq!(effects, expected, "{}: the tasks with effects are others than expected", self.name);
+        assert!(inner.tasks.changed.is_empty(), "{}: the same task id came with another body", self.name);
+    }
+}
+
+impl Drop for Puppet {
+    fn drop(&mut self) {
+        self.shared.front.close();
+    }
+}

@@ -1,0 +1,72 @@
+//! The people that puppets know.
+
+use bytes::Bytes;
+use rightful::proto::downstream::v1::{Ground, Subject, Withheld};
+use serde_json::Value;
+
+/// A file of a person.
+#[derive(Clone)]
+pub struct File {
+    pub category: String,
+    pub name: String,
+    pub media_type: String,
+    pub data: Bytes,
+}
+
+/// What one puppet holds about one person.
+#[derive(Clone, Default)]
+pub struct Person {
+    pub identifiers: Vec<(String, String)>,
+    /// Category and JSON text, in the order in which they are sent.
+    pub records: Vec<(String, Bytes)>,
+    pub files: Vec<File>,
+    pub withheld: Vec<Withheld>,
+}
+
+impl Person {
+    /// Somebody with these identifiers.
+    pub fn new(identifiers: &[(&str, &str)]) -> Self {
+        let identifiers = identifiers.iter().map(|(kind, value)| ((*kind).into(), (*value).into())).collect();
+        Self { identifiers, ..Self::default() }
+    }
+
+    /// With one more record. `"keep": true` in it makes the puppet retain it where a directive allows that.
+    pub fn record(mut self, category: &str, json: &Value) -> Self {
+        self.records.push((category.to_owned(), json.to_string().into()));
+        self
+    }
+
+    /// With so many small records of a category.
+    pub fn records(self, category: &str, count: usize) -> Self {
+        (0..count).fold(self, |person, number| {
+            person.record(category, &serde_json::json!({ "number": number, "note": "ordinary" }))
+        })
+    }
+
+    /// With a file.
+    pub fn file(mut self, category: &str, name: &str, data: impl Into<Bytes>) -> Self {
+        let media_type = "application/octet-stream".to_owned();
+        self.files.push(File { category: category.into(), name: name.into(), media_type, data: data.into() });
+        self
+    }
+
+    /// With something that is not disclosed.
+    pub fn withheld(mut self, category: &str, description: &str, count: u64, ground: Ground) -> Self {
+        let (category, description) = (category.to_owned(), description.to_owned());
+        self.withheld.push(Withheld { category, description, count, ground: Some(ground) });
+        self
+    }
+
+    /// Whether one of the subject's identifiers is theirs, among the kinds that are understood.
+    pub fn is_meant(&self, subject: &Subject, understands: &[String]) -> bool {
+        subject.identifiers.iter().any(|asked| {
+            understands.contains(&asked.kind)
+                && self.identifiers.iter().any(|(kind, value)| *kind == asked.kind && *value == asked.value)
+        })
+    }
+
+    /// Records and files.
+    pub fn items(&self) -> usize {
+        self.records.len() + self.files.len()
+    }
+}

@@ -1,0 +1,132 @@
+//! The puppet's RPCs.
+
+use std::{future, pin::Pin};
+
+use futures::{Stream, StreamExt as _, stream};
+use rightful::proto::downstream::v1::{
+    CollectRequest, CollectResponse, DescribeRequest, DescribeResponse, EraseRequest, EraseResponse,
+    GetTaskRequest, GetTaskResponse, Identifier, ResolveIdentifiersRequest, ResolveIdentifiersResponse,
+    erase_response, get_task_response, subject_data_service_server::SubjectDataService,
+};
+use tonic::{Request, Response, Status};
+
+use super::{Call, Fault, Method, Shared, collection, erasure};
+
+pub struct Service(pub Shared);
+
+impl Service {
+    /// Writes the call down and says what is to go wrong with it. Hangs and errors happen here.
+    async fn enter(&self, call: Call) -> Result<Option<Fault>, Status> {
+        let fault = {
+            let mut inner = self.0.lock();
+            let fault = inner.script.take(call.method);
+            inner.journal.note(call);
+            fault
+        };
+        if matches!(fault, Some(Fault::Hang)) {
+            future::pending::<()>().await;
+        }
+        match fault.as_ref().and_then(Fault::status) {
+            Some(status) => Err(status),
+            None => Ok(fault),
+        }
+    }
+
+    /// The work is done; whether the answer arrives is another matter.
+    async fn leave(&self, fault: Option<&Fault>) {
+        match fault {
+            Some(Fault::LoseResponse) => self.0.front.cut(),
+            Some(Fault::Mute) => future::pending().await,
+            _ => {}
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl SubjectDataService for Service {
+    type CollectStream = Pin<Box<dyn Stream<Item = Result<CollectResponse, Status>> + Send>>;
+
+    async fn describe(
+        &self,
+        request: Request<DescribeRequest>,
+    ) -> Result<Response<DescribeResponse>, Status> {
+        self.enter(Call::new(Method::Describe, &request)).await?;
+        Ok(Response::new(self.0.lock().description.clone()))
+    }
+
+    async fn resolve_identifiers(
+        &self,
+        request: Request<ResolveIdentifiersRequest>,
+    ) -> Result<Response<ResolveIdentifiersResponse>, Status> {
+        let call = Call::new(Method::Resolve, &request);
+        let request = request.into_inner();
+        let fault = self.enter(call.task(&request.task_id).subject(request.subject.as_ref())).await?;
+        if let Some(Fault::Resolve(identifiers)) = fault {
+            return Ok(Response::new(ResolveIdentifiersResponse { identifiers }));
+        }
+        let inner = self.0.lock();
+        let subject = request.subject.unwrap_or_default();
+        let mut identifiers = Vec::new();
+        for person in inner.people.iter().filter(|p| p.is_meant(&subject, &inner.description.understands)) {
+            let known = person.identifiers.iter().filter(|(kind, _)| request.wanted_kinds.contains(kind));
+            identifiers
+                .extend(known.map(|(kind, value)| Identifier { kind: kind.clone(), value: value.clone() }));
+        }
+        Ok(Response::new(ResolveIdentifiersResponse { identifiers }))
+    }
+
+    async fn collect(
+        &self,
+        request: Request<CollectRequest>,
+    ) -> Result<Response<Self::CollectStream>, Status> {
+        let mut call = Call::new(Method::Collect, &request);
+        let request = request.into_inner();
+        call.categories.clone_from(&request.categories);
+        call.resume_token = request.resume_token.to_vec();
+        let fault = self.enter(call.task(&request.task_id).subject(request.subject.as_ref())).await?;
+        let messages = collection::messages(&self.0.lock(), &request, fault.as_ref());
+        let all = stream::iter(messages.into_iter().map(Ok));
+        Ok(Response::new(match fault {
+            Some(Fault::HangAfter(count)) => all.take(count).chain(stream::pending()).boxed(),
+            Some(Fault::DieAfter(count)) => {
+                let front = self.0.front.clone();
+                let die = stream::once(async move {
+                    // What was sent so far shall have arrived: only then is this a death in the middle.
+                    tokio::task::yield_now().await;
+                    front.cut();
+                    future::pending().await
+                });
+                all.take(count).chain(die).boxed()
+            }
+            _ => all.boxed(),
+        }))
+    }
+
+    async fn erase(&self, request: Request<EraseRequest>) -> Result<Response<EraseResponse>, Status> {
+        let mut call = Call::new(Method::Erase, &request);
+        let request = request.into_inner();
+        call.directives.clone_from(&request.directives);
+        call.dry_run = request.dry_run;
+        let fault = self.enter(call.task(&request.task_id).subject(request.subject.as_ref())).await?;
+        let answer = erasure::erase(&mut self.0.lock(), &request, fault.as_ref());
+        self.leave(fault.as_ref()).await;
+        Ok(Response::new(EraseResponse { answer: Some(answer) }))
+    }
+
+    async fn get_task(&self, request: Request<GetTaskRequest>) -> Result<Response<GetTaskResponse>, Status> {
+        use erase_response::Answer as From;
+        use get_task_response::Answer as To;
+        let call = Call::new(Method::GetTask, &request);
+        let task_id = request.into_inner().task_id;
+        let fault = self.enter(call.task(&task_id)).await?;
+        let answer = erasure::poll(&mut self.0.lock(), &task_id, fault.as_ref());
+        self.leave(fault.as_ref()).await;
+        let answer = match answer {
+            Some(From::Outcome(outcome)) => To::Outcome(outcome),
+            Some(From::Working(working)) => To::Working(working),
+            Some(From::Refusal(refusal)) => To::Refusal(refusal),
+            None => return Err(Status::not_found("never seen")),
+        };
+        Ok(Response::new(GetTaskResponse { answer: Some(answer) }))
+    }
+}
