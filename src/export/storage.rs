@@ -28,7 +28,8 @@ const S3_PART_BYTES: usize = 5 * 1024 * 1024;
 /// Where to store.
 #[derive(Clone, Default)]
 pub struct Settings {
-    /// `file:///folder` (taken literally, no percent-encoding) or `s3://bucket/prefix`.
+    /// `file://folder` (taken literally, no percent-encoding; relative to the working directory, or absolute with a
+    /// third slash) or `s3://bucket/prefix`.
     pub url: String,
     /// For S3: `region`, `endpoint`, `access_key_id`, … as the AWS tools name them, with or without `aws_`.
     pub options: BTreeMap<String, String>,
@@ -72,9 +73,11 @@ impl Storage {
     }
 
     fn open_folder(folder: PathBuf) -> Result<Self, Error> {
-        if !folder.is_absolute() {
-            return Err(Error::Settings("the path of a file:// url must be absolute".to_owned()));
+        if folder.as_os_str().is_empty() {
+            return Err(Error::Settings("the file:// url must name a folder".to_owned()));
         }
+        // Kept absolute, so that it stays the same folder if the process should change its own.
+        let folder = std::path::absolute(folder).map_err(Error::unavailable)?;
         let mut builder = std::fs::DirBuilder::new();
         builder.recursive(true);
         #[cfg(unix)]
