@@ -252,3 +252,22 @@ async fn the_server_ends_cleanly_when_it_is_asked_to() {
     // Fails unless it ends with code 0.
     world.finish().await;
 }
+
+#[tokio::test]
+async fn the_demo_needs_no_preparation() {
+    let dir = tempfile::tempdir().unwrap();
+    let nowhere = "http://127.0.0.1:1";
+    // The second run starts afresh.
+    for _ in 0..2 {
+        let demo = ["demo", "--dir", "out", "--people", "12"];
+        let ran = run(dir.path(), nowhere, &demo, "").await.expect(DONE);
+        assert!(ran.stdout.contains("export.zip") && ran.stdout.contains("receipt.json"), "{ran:?}");
+        run(dir.path(), nowhere, &["export", "verify", "out/export.zip"], "").await.expect(DONE);
+        let receipt = std::fs::read(dir.path().join("out/receipt.json")).unwrap();
+        assert_eq!(serde_json::from_slice::<Value>(&receipt).unwrap()["complete"], true);
+    }
+    std::fs::create_dir(dir.path().join("mine")).unwrap();
+    std::fs::write(dir.path().join("mine/letter.txt"), "precious").unwrap();
+    run(dir.path(), nowhere, &["demo", "--dir", "mine"], "").await.expect(NOT_POSSIBLE);
+    assert!(dir.path().join("mine/letter.txt").exists(), "a folder that is not the demo's is left alone");
+}

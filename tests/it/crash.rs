@@ -1,6 +1,6 @@
 //! kill -9 is normal operation: at any point, and the case ends in the same export or receipt, each effect once.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use rightful::proto::{
     downstream::v1::Right,
@@ -49,6 +49,15 @@ async fn undisturbed(profiles: impl IntoIterator<Item = Profile>) -> BTreeMap<St
     let contents = contents(&world.bag(&case.case_id).await);
     world.finish().await;
     contents
+}
+
+async fn undisturbed_receipt() -> Value {
+    let world = World::start(people_services()).await;
+    let case = world.run(Right::Erasure, &[ADA]).await;
+    assert_eq!(world.calls(), ERASURE_CALLS);
+    let receipt = anonymous(world.receipt(&case.case_id).await);
+    world.finish().await;
+    receipt
 }
 
 async fn assert_same_export(world: &World, case_id: &str, expected: &BTreeMap<String, Vec<u8>>) {
@@ -115,10 +124,7 @@ async fn killed_again_and_again_an_access_case_ends_in_the_same_export() {
 
 #[tokio::test]
 async fn killed_around_an_effect_an_erasure_has_it_once_and_ends_in_the_same_receipt() {
-    let reference = World::start(people_services()).await;
-    let case = reference.run(Right::Erasure, &[ADA]).await;
-    let expected = anonymous(reference.receipt(&case.case_id).await);
-    reference.finish().await;
+    let expected = undisturbed_receipt().await;
 
     for (name, method, fault) in [
         // Before the effect: what there is is being counted.
@@ -151,16 +157,13 @@ async fn assert_same_receipt(world: &World, opened: &Case, expected: &Value) {
     assert_eq!(anonymous(world.receipt(&case.case_id).await), *expected);
     for name in world.names() {
         let erase = task(&case, &name, TaskKind::Erase);
-        world.puppet(&name).assert_each_effect_once([erase.task_id.as_str()]);
+        world.puppet(&name).assert_each_effect_once([erase.call_id.as_str()]);
     }
 }
 
 #[tokio::test]
 async fn killed_while_an_erasure_is_polled_or_verified_it_ends_in_the_same_receipt() {
-    let reference = World::start(people_services()).await;
-    let case = reference.run(Right::Erasure, &[ADA]).await;
-    let expected = anonymous(reference.receipt(&case.case_id).await);
-    reference.finish().await;
+    let expected = undisturbed_receipt().await;
 
     // Polled.
     let mut world = binary(people_services()).await;
@@ -180,6 +183,46 @@ async fn killed_while_an_erasure_is_polled_or_verified_it_ends_in_the_same_recei
     world.restart().await;
     assert_same_receipt(&world, &opened, &expected).await;
     world.finish().await;
+}
+
+/// Downstream calls of an undisturbed run: a resolution, and for each of the three a collection (access), or a
+/// collection, an erasure and another collection.
+const ACCESS_CALLS: usize = 4;
+const ERASURE_CALLS: usize = 10;
+
+#[tokio::test]
+async fn killed_at_any_call_an_access_case_ends_in_the_same_export() {
+    let expected = undisturbed(people_services()).await;
+    for calls in 1..=ACCESS_CALLS {
+        let mut world = Builder::new(people_services()).set("engine.lease", LEASE).start().await;
+        let case = world.open(opening(Right::Access, &[ADA])).await;
+        world.called(calls).await;
+        world.restart().await;
+        assert_same_export(&world, &case.case_id, &expected).await;
+        world.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn killed_at_any_call_of_the_first_half_an_erasure_ends_in_the_same_receipt() {
+    killed_at(1..=ERASURE_CALLS / 2).await;
+}
+
+#[tokio::test]
+async fn killed_at_any_call_of_the_second_half_an_erasure_ends_in_the_same_receipt() {
+    killed_at(ERASURE_CALLS / 2 + 1..=ERASURE_CALLS).await;
+}
+
+async fn killed_at(calls: RangeInclusive<usize>) {
+    let expected = undisturbed_receipt().await;
+    for calls in calls {
+        let mut world = Builder::new(people_services()).set("engine.lease", LEASE).start().await;
+        let opened = world.open(opening(Right::Erasure, &[ADA])).await;
+        world.called(calls).await;
+        world.restart().await;
+        assert_same_receipt(&world, &opened, &expected).await;
+        world.finish().await;
+    }
 }
 
 /// So much that making the export takes a while.

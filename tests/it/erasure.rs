@@ -23,9 +23,9 @@ fn category_of<'a>(receipt: &'a Value, downstream: &str, category: &str) -> &'a 
     all.iter().find(|one| one["name"] == category).expect("it names every category")
 }
 
-/// The ids of all erase tasks of a downstream, for the assertion on effects.
+/// By which id a downstream knows its erasure.
 fn erase_id<'a>(case: &'a Case, downstream: &str) -> &'a str {
-    &task(case, downstream, TaskKind::Erase).task_id
+    &task(case, downstream, TaskKind::Erase).call_id
 }
 
 #[tokio::test]
@@ -124,14 +124,15 @@ async fn a_liar_is_caught_and_a_retry_after_it_healed_fulfils_the_case() {
     assert_eq!(of(&receipt, "billing")["standing"], "erased", "the liars do not spoil the others");
 
     for name in ["marketing", "analytics"] {
-        let id = erase_id(&case, name).to_owned();
+        let id = task(&case, name, TaskKind::Erase).task_id.clone();
         let reopened = world.retry(&id).await;
         assert_eq!(reopened.state(), CaseState::InProgress);
-        world.settled(&case.case_id).await;
+        let settled = world.settled(&case.case_id).await;
         let ids: Vec<String> =
             world.puppet(name).calls(Method::Erase).into_iter().map(|call| call.task_id).collect();
         assert_eq!(ids.len(), 2);
         assert_ne!(ids[0], ids[1], "a fresh id, so that it does the work again");
+        assert_eq!((ids[0].as_str(), ids[1].as_str()), (id.as_str(), erase_id(&settled, name)));
     }
     let case = world.case(&case.case_id).await;
     assert_eq!((case.state(), case.reason()), (CaseState::Completed, CaseReason::Fulfilled), "{case:#?}");

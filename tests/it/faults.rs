@@ -41,6 +41,11 @@ async fn contained(fault: Fault, reason: TaskReason) {
     contained_in(World::start(people_services()).await, fault, reason).await;
 }
 
+/// A world in which a hang is soon noticed.
+async fn impatient() -> World {
+    Builder::new(people_services()).patience("300ms").start().await
+}
+
 async fn contained_in(world: World, fault: Fault, reason: TaskReason) {
     world.puppet("marketing").always(Method::Collect, fault);
     let case = world.run(Right::Access, &[ADA]).await;
@@ -70,12 +75,12 @@ async fn contained_in(world: World, fault: Fault, reason: TaskReason) {
 
 #[tokio::test]
 async fn a_hang_is_contained() {
-    contained(Fault::Hang, TaskReason::Unavailable).await;
+    contained_in(impatient().await, Fault::Hang, TaskReason::Unavailable).await;
 }
 
 #[tokio::test]
 async fn a_hang_in_the_middle_is_contained() {
-    contained(Fault::HangAfter(1), TaskReason::Unavailable).await;
+    contained_in(impatient().await, Fault::HangAfter(1), TaskReason::Unavailable).await;
 }
 
 #[tokio::test]

@@ -26,7 +26,7 @@ impl Builder {
             clock: Arc::new(SystemClock),
             settings: Vec::new(),
             down: Vec::new(),
-            patience: "400ms",
+            patience: "1s",
         }
     }
 

@@ -5,8 +5,8 @@ use std::{fs, path::Path, sync::Arc};
 use rightful::{
     clock::Clock,
     proto::v1::{
-        Case, CaseState, GetCaseRequest, ListCasesRequest, case_service_client::CaseServiceClient,
-        downstream_service_client::DownstreamServiceClient,
+        Case, CaseState, Downstream, GetCaseRequest, ListCasesRequest, ListDownstreamsRequest,
+        case_service_client::CaseServiceClient, downstream_service_client::DownstreamServiceClient,
     },
 };
 use tempfile::TempDir;
@@ -66,6 +66,23 @@ impl World {
     /// The records and files that all puppets hold now.
     pub fn held(&self) -> usize {
         self.puppets.iter().map(Puppet::holds).sum()
+    }
+
+    /// How often puppets have been asked anything about a person.
+    pub fn calls(&self) -> usize {
+        self.puppets.iter().map(Puppet::personal_calls).sum()
+    }
+
+    /// Waits until puppets have been asked something about a person so often.
+    pub async fn called(&self, count: usize) {
+        let mut seen: Vec<_> = self.puppets.iter().map(Puppet::watch).collect();
+        soon("calls of the puppets", async {
+            while self.calls() < count {
+                let changes = seen.iter_mut().map(|seen| Box::pin(seen.changed()));
+                futures::future::select_all(changes).await.0.expect("journals live as long as puppets");
+            }
+        })
+        .await;
     }
 
     /// `http://127.0.0.1:port` of the server.
@@ -141,14 +158,23 @@ impl World {
         };
         let open =
             self.cases().list_cases(request).await.expect("the server answers at the end").into_inner();
+        let nothing_open = open.cases.is_empty();
         for case in open.cases {
             soon("a case to go on", self.has_future(case.case_id)).await;
+        }
+        for downstream in self.list_downstreams().await {
+            assert!(downstream.backlog == 0 || !nothing_open, "{} has tasks of no case", downstream.name);
         }
         match self.server.take() {
             Some((Server::Embedded(server), _)) => soon("the server to stop", server.stop()).await,
             Some((Server::Binary(server), _)) => soon("the server to stop", server.stop()).await,
             None => {}
         }
+    }
+
+    async fn list_downstreams(&self) -> Vec<Downstream> {
+        let listed = self.downstreams().list_downstreams(ListDownstreamsRequest::default()).await;
+        listed.expect("the server answers at the end").into_inner().downstreams
     }
 
     /// Returns once the case has a task that will be attempted, or is settled.

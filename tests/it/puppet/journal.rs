@@ -86,6 +86,11 @@ impl Journal {
         self.calls.iter().filter(|call| call.method == method).cloned().collect()
     }
 
+    /// Calls about a person.
+    pub fn personal(&self) -> usize {
+        self.calls.iter().filter(|call| call.method != Method::Describe).count()
+    }
+
     pub fn watch(&self) -> watch::Receiver<usize> {
         self.seen.subscribe()
     }

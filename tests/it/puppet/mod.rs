@@ -23,6 +23,7 @@ use std::{
 use rightful::proto::downstream::v1::{
     DescribeResponse, subject_data_service_server::SubjectDataServiceServer,
 };
+use tokio::sync::watch;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Server;
 
@@ -129,9 +130,19 @@ impl Puppet {
         self.shared.lock().journal.calls(method)
     }
 
+    /// How often it was asked anything about a person.
+    pub fn personal_calls(&self) -> usize {
+        self.shared.lock().journal.personal()
+    }
+
+    /// Changes with every call.
+    pub fn watch(&self) -> watch::Receiver<usize> {
+        self.shared.lock().journal.watch()
+    }
+
     /// Waits until the method has been called `count` times in all.
     pub async fn called(&self, method: Method, count: usize) {
-        let mut seen = self.shared.lock().journal.watch();
+        let mut seen = self.watch();
         crate::harness::soon("a call of a puppet", async {
             while self.calls(method).len() < count {
                 seen.changed().await.expect("the journal lives as long as the puppet");
@@ -147,7 +158,7 @@ impl Puppet {
 
     /// Waits until something was erased.
     pub async fn affected(&self) {
-        let mut seen = self.shared.lock().journal.watch();
+        let mut seen = self.watch();
         crate::harness::soon("an effect at a puppet", async {
             while self.shared.lock().journal.effects.is_empty() {
                 seen.changed().await.expect("the journal lives as long as the puppet");
