@@ -5,8 +5,8 @@ use std::{net::SocketAddr, path::Path, time::Duration};
 use jiff::Timestamp;
 use sea_orm::DatabaseConnection;
 use tokio::{net::TcpListener, task::JoinHandle, time::timeout};
-use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::{CancellationToken, DropGuard};
+use tonic::transport::server::TcpIncoming;
 use tracing::Span;
 
 use super::{
@@ -87,8 +87,9 @@ pub(super) async fn serve<S: Source>(
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?);
     let stopped = stop.clone().cancelled_owned();
-    let serving =
-        tokio::spawn(router.serve_with_incoming_shutdown(TcpListenerStream::new(listener), stopped));
+    // Small answers must not wait for the caller's delayed acknowledgement.
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    let serving = tokio::spawn(router.serve_with_incoming_shutdown(incoming, stopped));
     Ok(Server { name: S::NAME, address, db, serving, working, stop: stop.drop_guard() })
 }
 

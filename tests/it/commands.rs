@@ -8,7 +8,7 @@ use serde_json::Value;
 use tonic::Code;
 
 use crate::{
-    harness::{ADA, Ran, World, opening, people_services, run, task},
+    harness::{ADA, Binary, Ran, World, opening, people_services, run, task},
     puppet::{Fault, Method},
 };
 
@@ -270,4 +270,18 @@ async fn the_demo_needs_no_preparation() {
     std::fs::write(dir.path().join("mine/letter.txt"), "precious").unwrap();
     run(dir.path(), nowhere, &["demo", "--dir", "mine"], "").await.expect(NOT_POSSIBLE);
     assert!(dir.path().join("mine/letter.txt").exists(), "a folder that is not the demo's is left alone");
+}
+
+#[tokio::test]
+async fn the_server_starts_on_an_empty_configuration() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("rightful.toml");
+    std::fs::write(&config, "").unwrap();
+    let server = Binary::start(&config, &dir.path().join("server.log")).await;
+    let listed = run(dir.path(), &format!("http://{}", server.address()), &["case", "list"], "").await;
+    listed.expect(DONE);
+    for made in ["rightful.sqlite", "rightful.keys.json", "objects"] {
+        assert!(dir.path().join(made).exists(), "{made} lies in the working directory");
+    }
+    server.stop().await;
 }

@@ -11,6 +11,7 @@ mod subjects;
 mod world;
 
 pub use bag::{Bag, Export};
+pub use binary::Binary;
 pub use builder::Builder;
 pub use calls::{opening, subject, task};
 pub use command::{Ran, run};
