@@ -26,11 +26,6 @@ impl Right {
         matches!(self, Self::Access | Self::Portability)
     }
 
-    /// Whether a case of this right ends in a receipt.
-    pub const fn ends_in_receipt(self) -> bool {
-        !self.ends_in_export()
-    }
-
     /// Whether cases of this right can be opened today.
     pub const fn is_served(self) -> bool {
         matches!(self, Self::Access | Self::Portability | Self::Erasure)

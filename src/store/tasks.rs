@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait as _, EntityTrait as _, FromQueryResult as _, PaginatorTrait as _,
-    QueryFilter as _, QueryOrder as _, QuerySelect as _, Statement, sea_query::Expr,
+    ColumnTrait as _, ConnectionTrait as _, EntityTrait as _, FromQueryResult as _, QueryFilter as _,
+    QueryOrder as _, QuerySelect as _, Statement,
 };
 use uuid::Uuid;
 
@@ -97,17 +97,6 @@ impl Store {
         if renewed.rows_affected == 1 { Ok(()) } else { Err(Error::LeaseLost) }
     }
 
-    /// Hands leased tasks back, so that anybody may claim them at once.
-    pub async fn hand_back(&self, token: Uuid) -> Result<(), Error> {
-        task::Entity::update_many()
-            .col_expr(task::Column::ClaimAt, Expr::col(task::Column::DueAt))
-            .col_expr(task::Column::LeaseToken, Expr::val(Option::<Uuid>::None))
-            .filter(task::Column::LeaseToken.eq(token))
-            .exec(&self.writer)
-            .await?;
-        Ok(())
-    }
-
     /// How many tasks wait for each downstream or are under way.
     pub async fn backlog(&self) -> Result<BTreeMap<String, u64>, Error> {
         let query = task::Entity::find()
@@ -118,11 +107,6 @@ impl Store {
             .group_by(task::Column::Downstream);
         let rows: Vec<(String, i64)> = query.into_tuple().all(&self.reader).await?;
         Ok(rows.into_iter().map(|(name, tasks)| (name, u64::try_from(tasks).unwrap_or(0))).collect())
-    }
-
-    /// Whether any task of the case has a live lease: for tests and health, not for decisions.
-    pub async fn leases(&self) -> Result<u64, Error> {
-        Ok(task::Entity::find().filter(task::Column::LeaseToken.is_not_null()).count(&self.reader).await?)
     }
 
     /// Cases with open tasks at this downstream, at most `limit`.
