@@ -15,6 +15,9 @@ use tonic::transport::{Channel, Endpoint};
 use super::{Builder, binary::Binary, embedded::Embedded, soon};
 use crate::puppet::{Profile, Puppet};
 
+/// Lines of the server's log that a failing test shows.
+const LOG_LINES: usize = 60;
+
 /// Where the server runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
@@ -36,6 +39,18 @@ pub struct World {
     mode: Mode,
     clock: Arc<dyn Clock>,
     server: Option<(Server, String)>,
+}
+
+impl Drop for World {
+    /// Shows the end of the server's log when a test fails: the folder is gone afterwards.
+    fn drop(&mut self) {
+        let log = if std::thread::panicking() { fs::read(self.dir().join("server.log")) } else { return };
+        let text = String::from_utf8_lossy(&log.unwrap_or_default()).into_owned();
+        let lines: Vec<&str> = text.lines().collect();
+        for line in &lines[lines.len().saturating_sub(LOG_LINES)..] {
+            eprintln!("server.log: {line}");
+        }
+    }
 }
 
 impl World {
