@@ -61,14 +61,7 @@ impl KeyRing {
                 if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
                     fs::create_dir_all(folder).map_err(failed)?;
                 }
-                // `create_new`: of two processes that start at once, one makes the ring and the other fails loudly.
-                let mut file = fs::OpenOptions::new()
-                    .write(true)
-                    .create_new(true)
-                    .mode(0o600)
-                    .open(path)
-                    .map_err(failed)?;
-                file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+                write_whole(path, &text).map_err(failed)?;
                 Ok((Self::parse(path, &text)?, Created::Yes))
             }
             Err(error) => Err(failed(error)),
@@ -143,6 +136,21 @@ impl std::fmt::Debug for KeyRing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "KeyRing({} keys, redacted)", self.keys.len())
     }
+}
+
+/// Writes the file whole or not at all, readable for its owner only. Of two processes that start at once, one makes the
+/// ring and the other fails loudly.
+fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(format!(".{}", std::process::id()));
+    let draft = Path::new(&draft);
+    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(draft)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    // Unlike a rename, a link never replaces a ring that is there.
+    let linked = fs::hard_link(draft, path);
+    fs::remove_file(draft)?;
+    linked
 }
 
 fn purpose(case_id: CaseId) -> String {
