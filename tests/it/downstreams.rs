@@ -8,7 +8,7 @@ use rightful::proto::v1::{
 use tonic::Code;
 
 use crate::{
-    harness::{ADA, World, assert_refused, fields, metadata, opening, people_services, soon},
+    harness::{ADA, Builder, World, assert_refused, fields, metadata, opening, people_services, soon},
     puppet::{Fault, Method},
 };
 
@@ -133,7 +133,7 @@ async fn the_backlog_counts_what_waits() {
 async fn no_more_calls_are_made_at_once_than_the_downstream_wants() {
     let mut profiles = people_services();
     profiles[1].description.limits = Some(rightful::proto::downstream::v1::Limits { parallel_calls: 2 });
-    let world = World::start(profiles).await;
+    let world = Builder::new(profiles).patience("30s").start().await;
     let marketing = world.puppet("marketing");
     marketing.always(Method::Collect, Fault::Hang);
     let mut ids = Vec::new();

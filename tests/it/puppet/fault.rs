@@ -22,7 +22,7 @@ pub enum Method {
 /// One way to go wrong.
 #[derive(Clone)]
 pub enum Fault {
-    /// Never answers.
+    /// Does not answer until the puppet is healed.
     Hang,
     /// Answers with this code.
     Fail(Code),
@@ -30,11 +30,11 @@ pub enum Fault {
     RetryIn(Code, Duration),
     /// Does its work, then cuts the connection instead of answering.
     LoseResponse,
-    /// Does its work, and never answers.
+    /// Does its work, and does not answer until the puppet is healed.
     Mute,
     /// Collect: after so many items the connection is cut.
     DieAfter(usize),
-    /// Collect: after so many items nothing comes any more.
+    /// Collect: after so many items nothing comes any more until the puppet is healed.
     HangAfter(usize),
     /// Collect: the summary claims one record more of each category than were sent.
     WrongCounts,

@@ -25,7 +25,7 @@ use rightful::proto::downstream::v1::{
 };
 use tokio::sync::watch;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::transport::Server;
+use tonic::{Status, transport::Server};
 
 use fault::Script;
 use front::Front;
@@ -50,11 +50,20 @@ struct Inner {
 struct Shared {
     inner: Arc<Mutex<Inner>>,
     front: Front,
+    /// Counts the healings: what hangs ends with the next one.
+    healings: watch::Sender<u64>,
 }
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().expect("no test panics while it holds the lock")
+    }
+
+    /// Hangs until the puppet is healed, and fails then.
+    async fn hang(&self) -> Status {
+        // An error means that the puppet is gone; nobody waits for the answer then.
+        let _ = self.healings.subscribe().changed().await;
+        Status::unavailable("it hung")
     }
 }
 
@@ -77,7 +86,8 @@ impl Puppet {
             tasks: erasure::Tasks::default(),
             token_every: profile.token_every,
         };
-        let shared = Shared { inner: Arc::new(Mutex::new(inner)), front };
+        let healings = watch::Sender::new(0);
+        let shared = Shared { inner: Arc::new(Mutex::new(inner)), front, healings };
         let service = SubjectDataServiceServer::new(service::Service(shared.clone()));
         tokio::spawn(
             Server::builder().add_service(service).serve_with_incoming(ReceiverStream::new(incoming)),
@@ -115,9 +125,10 @@ impl Puppet {
         self.shared.lock().script.always(method, fault);
     }
 
-    /// From now on it keeps the contract.
+    /// From now on it keeps the contract. What hangs ends.
     pub fn heal(&self) {
         self.shared.lock().script = Script::default();
+        self.shared.healings.send_modify(|count| *count += 1);
     }
 
     /// Changes what it answers to Describe.

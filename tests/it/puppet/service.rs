@@ -24,7 +24,7 @@ impl Service {
             fault
         };
         if matches!(fault, Some(Fault::Hang)) {
-            future::pending::<()>().await;
+            return Err(self.0.hang().await);
         }
         match fault.as_ref().and_then(Fault::status) {
             Some(status) => Err(status),
@@ -33,12 +33,13 @@ impl Service {
     }
 
     /// The work is done; whether the answer arrives is another matter.
-    async fn leave(&self, fault: Option<&Fault>) {
+    async fn leave(&self, fault: Option<&Fault>) -> Result<(), Status> {
         match fault {
+            Some(Fault::Mute) => return Err(self.0.hang().await),
             Some(Fault::LoseResponse) => self.0.front.cut(),
-            Some(Fault::Mute) => future::pending().await,
             _ => {}
         }
+        Ok(())
     }
 }
 
@@ -87,7 +88,11 @@ impl SubjectDataService for Service {
         let messages = collection::messages(&self.0.lock(), &request, fault.as_ref());
         let all = stream::iter(messages.into_iter().map(Ok));
         Ok(Response::new(match fault {
-            Some(Fault::HangAfter(count)) => all.take(count).chain(stream::pending()).boxed(),
+            Some(Fault::HangAfter(count)) => {
+                let shared = self.0.clone();
+                let hang = stream::once(async move { Err(shared.hang().await) });
+                all.take(count).chain(hang).boxed()
+            }
             Some(Fault::DieAfter(count)) => {
                 let front = self.0.front.clone();
                 let die = stream::once(async move {
@@ -109,7 +114,7 @@ impl SubjectDataService for Service {
         call.dry_run = request.dry_run;
         let fault = self.enter(call.task(&request.task_id).subject(request.subject.as_ref())).await?;
         let answer = erasure::erase(&mut self.0.lock(), &request, fault.as_ref());
-        self.leave(fault.as_ref()).await;
+        self.leave(fault.as_ref()).await?;
         Ok(Response::new(EraseResponse { answer: Some(answer) }))
     }
 
@@ -120,7 +125,7 @@ impl SubjectDataService for Service {
         let task_id = request.into_inner().task_id;
         let fault = self.enter(call.task(&task_id)).await?;
         let answer = erasure::poll(&mut self.0.lock(), &task_id, fault.as_ref());
-        self.leave(fault.as_ref()).await;
+        self.leave(fault.as_ref()).await?;
         let answer = match answer {
             Some(From::Outcome(outcome)) => To::Outcome(outcome),
             Some(From::Working(working)) => To::Working(working),
