@@ -1,8 +1,9 @@
 //! A caller of rightful: opens, waits, downloads.
 
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
 use anyhow::Context as _;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use rightful::proto::{
     downstream::v1::{Identifier, Right, Subject},
     v1::{
@@ -17,6 +18,9 @@ use tonic::transport::{Channel, Endpoint};
 const WINDOW_BYTES: u32 = 4 << 20;
 /// How often it is asked whether anything is left to do: often enough for figures of seconds.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// Callers at once where many are wanted.
+const CALLERS: usize = 64;
 
 /// The client of the cases.
 pub type Stub = CaseServiceClient<Channel>;
@@ -54,6 +58,19 @@ pub async fn open(stub: &mut Stub, right: Right, number: u64) -> anyhow::Result<
     stub.open_case(request).await?.into_inner().case.context("an answer without a case")
 }
 
+/// Asks for the rights of all these persons, 64 at a time, and answers the cases' ids in no order.
+pub async fn open_many(
+    stub: &Stub,
+    right: fn(u64) -> Right,
+    numbers: Range<u64>,
+) -> anyhow::Result<Vec<String>> {
+    let opening = stream::iter(numbers).map(|number| {
+        let mut stub = stub.clone();
+        async move { open(&mut stub, right(number), number).await.map(|case| case.case_id) }
+    });
+    opening.buffer_unordered(CALLERS).try_collect().await
+}
+
 /// The case once `is_it` holds.
 pub async fn watch(
     stub: &mut Stub,
@@ -74,6 +91,14 @@ pub async fn watch(
 /// The case once it is completed.
 pub async fn completed(stub: &mut Stub, case: &Case) -> anyhow::Result<Case> {
     watch(stub, case, |case| case.state() == CaseState::Completed).await
+}
+
+/// Waits until this case is completed, asking now and again: a watch would not survive a restart.
+pub async fn settled(stub: &mut Stub, case_id: &str) -> anyhow::Result<()> {
+    while get(stub, case_id).await?.state() != CaseState::Completed {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    Ok(())
 }
 
 /// The case as it is.

@@ -32,7 +32,7 @@ struct Cost {
 
 /// Measures it.
 pub async fn measure() -> anyhow::Result<Vec<Row>> {
-    let folder = tempfile::tempdir_in(".")?;
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
     let folder = folder.path().canonicalize()?;
     let source = Child::generator(Load::Records { count: RECORDS, bytes: RECORD_BYTES })?;
     let downstreams = [("analytics".to_owned(), source.endpoint.clone())];

@@ -21,7 +21,7 @@ const ROUNDS: usize = 5;
 
 /// Measures it.
 pub async fn measure() -> anyhow::Result<Vec<Row>> {
-    let folder = tempfile::tempdir_in(".")?;
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
     let folder = folder.path().canonicalize()?;
     let source = Child::generator(Load::Noise { bytes: BYTES, chunk: CHUNK })?;
     let downstreams = [("archive".to_owned(), source.endpoint.clone())];

@@ -56,7 +56,7 @@ pub async fn measure(big: bool) -> anyhow::Result<Vec<Row>> {
 }
 
 async fn times(cases: u64) -> anyhow::Result<Times> {
-    let folder = tempfile::tempdir_in(".")?;
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
     let folder = folder.path().canonicalize()?;
     models(&folder).await?;
     grow(&folder, cases).await?;

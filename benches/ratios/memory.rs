@@ -32,7 +32,7 @@ pub async fn measure(big: bool) -> anyhow::Result<Vec<Row>> {
 
 /// The peak, in MiB, of a rightful that handles one case of so many bytes.
 async fn peak(bytes: u64) -> anyhow::Result<f64> {
-    let folder = tempfile::tempdir_in(".")?;
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
     let folder = folder.path().canonicalize()?;
     let load = Load::Records { count: bytes / RECORD_BYTES as u64, bytes: RECORD_BYTES };
     let source = Child::generator(load)?;

@@ -33,7 +33,7 @@ const CONNECTIONS: usize = 4;
 
 /// Measures it.
 pub async fn measure() -> anyhow::Result<Vec<Row>> {
-    let folder = tempfile::tempdir_in(".")?;
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
     let folder = folder.path().canonicalize()?;
     let silent = Child::generator(Load::Silence)?;
     let downstreams: Vec<_> =

@@ -8,7 +8,9 @@ use rightful::proto::{
     downstream::v1::Right,
     v1::{CaseState, TaskState},
 };
+use sea_orm::sqlx::{self, Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use crate::{
     caller::{self, Stub},
@@ -23,7 +25,7 @@ const LEASE: Duration = Duration::from_secs(2);
 /// What each downstream holds of each person.
 const LOAD: Load = Load::Records { count: 20, bytes: 300 };
 /// Cases, every other one an erasure.
-const CASES: u64 = 600;
+const CASES: u64 = 500;
 /// How often it is killed in the midst of them.
 const KILLS: u32 = 3;
 /// How long it works between two kills.
@@ -31,7 +33,7 @@ const WORKS: Duration = Duration::from_millis(250);
 
 /// Measures it.
 pub async fn measure() -> anyhow::Result<Vec<Row>> {
-    let folder = tempfile::tempdir_in(".")?;
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
     let folder = folder.path().canonicalize()?;
     let sources =
         [Generator::start(LOAD).await?, Generator::start(LOAD).await?, Generator::start(LOAD).await?];
@@ -43,27 +45,30 @@ pub async fn measure() -> anyhow::Result<Vec<Row>> {
         .collect();
 
     let (mut rightful, mut stub) = start(&folder, &downstreams).await?;
-    let mut cases = Vec::new();
-    for number in 0..CASES {
-        cases.push(caller::open(&mut stub, right(number), number).await?.case_id);
-    }
+    let cases = caller::open_many(&stub, right, 0..CASES).await?;
+    let mut killed = Instant::now();
+    let mut leased = Vec::new();
     for _ in 0..KILLS {
         tokio::time::sleep(WORKS).await;
         drop(rightful);
+        killed = Instant::now();
+        leased = cases_under_lease(&folder).await?;
         (rightful, stub) = start(&folder, &downstreams).await?;
     }
-    let restart = Instant::now();
-    let left = in_progress(&mut stub, &cases).await?;
-    anyhow::ensure!(left > 0, "all cases were over before the last kill: nothing was measured");
+    anyhow::ensure!(!leased.is_empty(), "nothing was under way at the last kill: nothing was measured");
+    for id in &leased {
+        caller::settled(&mut stub, id).await?;
+    }
+    let resumed = killed.elapsed();
     caller::all_settled(&mut stub).await?;
-    let time = restart.elapsed();
+    let over = killed.elapsed();
 
-    for (number, id) in (0..).zip(&cases) {
+    for id in &cases {
         let case = caller::get(&mut stub, id).await?;
         let is_whole = case.state() == CaseState::Completed
             && case.tasks.len() == names.len()
             && case.tasks.iter().all(|task| task.state() == TaskState::Done);
-        anyhow::ensure!(is_whole, "case {number} ended otherwise: {:?}", case.state());
+        anyhow::ensure!(is_whole, "case {id} ended otherwise: {:?}", case.state());
     }
     for source in &sources {
         let effects = source.effects();
@@ -71,12 +76,16 @@ pub async fn measure() -> anyhow::Result<Vec<Row>> {
         let twice = effects.values().filter(|calls| calls.len() > 1).count();
         anyhow::ensure!(twice == 0, "{twice} people were erased twice");
     }
-    eprintln!(
-        "  {left} of {CASES} cases were open after the last of {KILLS} kills; all of them ended, none twice"
-    );
+    eprintln!("  {CASES} cases, {KILLS} kills: all of them ended, nothing was erased twice");
     drop(rightful);
-    let (lease, time) = (LEASE.as_secs_f64(), time.as_secs_f64());
-    Ok(vec![Row::new("kill -9, until all cases are over", (lease, time), "s", Target::AtMost(1.5))])
+    let row = |what: String, time: Duration, target| {
+        Row::new(what, (LEASE.as_secs_f64(), time.as_secs_f64()), "s", target)
+    };
+    let under_way = format!("kill -9, until the {} cases under way are over", leased.len());
+    Ok(vec![
+        row(under_way, resumed, Target::AtMost(1.25)),
+        row(format!("kill -9, until all {CASES} cases are over"), over, Target::None),
+    ])
 }
 
 async fn start(folder: &Path, downstreams: &[(String, String)]) -> anyhow::Result<(Child, Stub)> {
@@ -89,10 +98,15 @@ fn right(number: u64) -> Right {
     if number.is_multiple_of(2) { Right::Access } else { Right::Erasure }
 }
 
-async fn in_progress(stub: &mut Stub, cases: &[String]) -> anyhow::Result<usize> {
-    let mut left = 0;
-    for id in cases {
-        left += usize::from(caller::get(stub, id).await?.state() == CaseState::InProgress);
-    }
-    Ok(left)
+/// Whose tasks, or who themselves, somebody worked on when it was killed.
+async fn cases_under_lease(folder: &Path) -> anyhow::Result<Vec<String>> {
+    let options = SqliteConnectOptions::new().filename(folder.join("rightful.sqlite"));
+    let mut connection = SqliteConnection::connect_with(&options).await?;
+    let ids = sqlx::query_scalar(
+        "SELECT case_id FROM tasks WHERE lease_token IS NOT NULL UNION \
+         SELECT id FROM cases WHERE lease_token IS NOT NULL",
+    );
+    let ids: Vec<Uuid> = ids.fetch_all(&mut connection).await?;
+    connection.close().await?;
+    Ok(ids.iter().map(Uuid::to_string).collect())
 }

@@ -5,7 +5,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 use uuid::Uuid;
 
-use super::{Engine, Error, lease::Leased};
+use super::{Engine, Error, lane::say_if_panicked, lease::Leased};
 use crate::{
     domain::{CaseWork, TaskEvent, TaskReason},
     store::{self, StoredCase},
@@ -48,11 +48,10 @@ pub(super) async fn run(engine: Engine, stop: CancellationToken) {
             () = stop.cancelled() => {}
             () = wake.notified(), if sleep.is_some() => {}
             () = until => {}
-            Some(ended) = in_hand.join_next(), if !in_hand.is_empty() => {
-                if let Err(error) = ended {
-                    tracing::error!(%error, "work on a case panicked; its lease will end");
-                }
-            }
+            Some(ended) = in_hand.join_next(), if !in_hand.is_empty() => say_if_panicked(ended),
+        }
+        while let Some(ended) = in_hand.try_join_next() {
+            say_if_panicked(ended);
         }
     }
     while in_hand.join_next().await.is_some() {}

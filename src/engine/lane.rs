@@ -7,7 +7,7 @@
 //! poll; work of a dead process is found when its lease ends.
 
 use jiff::Timestamp;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::{Engine, Error, attempt};
@@ -39,14 +39,20 @@ pub(super) async fn run(engine: Engine, downstream: String, stop: CancellationTo
             () = stop.cancelled() => {}
             () = wake.notified(), if sleep.is_some() => {}
             () = until => {}
-            Some(ended) = attempts.join_next(), if !attempts.is_empty() => {
-                if let Err(error) = ended {
-                    tracing::error!(%downstream, %error, "an attempt panicked; its lease will end");
-                }
-            }
+            Some(ended) = attempts.join_next(), if !attempts.is_empty() => say_if_panicked(ended),
+        }
+        // A commit ends several attempts at once: one claim replaces them all.
+        while let Some(ended) = attempts.try_join_next() {
+            say_if_panicked(ended);
         }
     }
     while attempts.join_next().await.is_some() {}
+}
+
+pub(super) fn say_if_panicked(ended: Result<(), JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(%error, "work panicked; its lease will end");
+    }
 }
 
 async fn claim(

@@ -268,14 +268,10 @@ impl Reader {
         let key = self.key.segment(&fetched.object.path());
         let last_chunk = fetched.object_bytes.saturating_sub(1) / SEALED_BYTES;
         let mut bytes = Vec::with_capacity(fetched.sealed.len());
-        let mut chunk = Vec::with_capacity(CHUNK_BYTES + TAG_BYTES);
         let sealed_bytes = CHUNK_BYTES + TAG_BYTES;
         for (sealed, index) in fetched.sealed.chunks(sealed_bytes).zip(fetched.first_chunk..) {
-            chunk.clear();
-            chunk.extend_from_slice(sealed);
             let number = u32::try_from(index).map_err(|_| corrupt())?;
-            key.open(number, index == last_chunk, &mut chunk).map_err(|_| corrupt())?;
-            bytes.extend_from_slice(&chunk);
+            key.open(number, index == last_chunk, sealed, &mut bytes).map_err(|_| corrupt())?;
         }
         let start = fetched.first_chunk * CHUNK_BYTES as u64;
         Ok(Window { object: fetched.object, start, bytes: bytes.into() })

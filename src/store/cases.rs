@@ -4,8 +4,8 @@ use std::future::Future;
 
 use jiff::Timestamp;
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait as _, DbBackend, EntityTrait as _, FromQueryResult as _,
-    QueryFilter as _, QueryOrder as _, QuerySelect as _, Statement,
+    ColumnTrait as _, DbBackend, EntityTrait as _, FromQueryResult as _, QueryFilter as _, QueryOrder as _,
+    QueryResult, QuerySelect as _, Statement,
     sea_query::{Expr, ExprTrait as _, Query},
 };
 use tokio::sync::oneshot;
@@ -82,6 +82,12 @@ impl Store {
         let (reply, answer) = oneshot::channel();
         self.enqueue(Job::Change(id, change, reply), answer).await?;
         value.try_iter().last().ok_or(Error::Overloaded)
+    }
+
+    /// Runs a claim: it shares a commit with the changes that wait just now.
+    pub(super) async fn claim_rows(&self, claim: Statement) -> Result<Vec<QueryResult>, Error> {
+        let (reply, answer) = oneshot::channel();
+        self.enqueue(Job::Claim(claim, reply), answer).await
     }
 
     fn enqueue<T>(
@@ -173,7 +179,7 @@ impl Store {
         ];
         let sql = claim_sql(self.writer.get_database_backend(), "cases", "claim_at <= $3", "$4");
         let statement = Statement::from_sql_and_values(self.writer.get_database_backend(), sql, values);
-        let rows = self.writer.query_all_raw(statement).await?;
+        let rows = self.claim_rows(statement).await?;
         let models =
             rows.iter().map(|row| case::Model::from_query_result(row, "")).collect::<Result<Vec<_>, _>>()?;
         models.iter().map(stored).collect()

@@ -14,6 +14,9 @@ use super::{Error, migration::Migrator};
 const READERS: u32 = 8;
 /// How long a statement waits for a lock of another process before it fails.
 const BUSY: Duration = Duration::from_secs(10);
+/// Pages in the log before they are copied into the database: 32 MiB. The default of 4 MiB is reached every few dozen
+/// cases; later, many of the copies of a page have become one.
+const CHECKPOINT_PAGES: &str = "8192";
 /// The first SQLite without the WAL-reset corruption (present in 3.7.0 to 3.51.2).
 const SQLITE_MIN: (u32, u32, u32) = (3, 51, 3);
 
@@ -45,6 +48,7 @@ fn options(url: &str, connections: u32, read_only: bool) -> ConnectOptions {
                 .synchronous(SqliteSynchronous::Full)
                 .foreign_keys(false)
                 .statement_cache_capacity(256)
+                .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
                 .busy_timeout(BUSY);
             if read_only { sqlite.pragma("query_only", "on") } else { sqlite }
         });

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait as _, EntityTrait as _, FromQueryResult as _, QueryFilter as _,
-    QueryOrder as _, QuerySelect as _, Statement,
+    ColumnTrait as _, EntityTrait as _, FromQueryResult as _, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _, Statement,
 };
 use uuid::Uuid;
 
@@ -68,7 +68,7 @@ impl Store {
             i64::from(limit).into(),
         ];
         let sql = claim_sql(backend, "tasks", "downstream = $3 AND claim_at <= $4", "$5");
-        let rows = self.writer.query_all_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
+        let rows = self.claim_rows(Statement::from_sql_and_values(backend, sql, values)).await?;
         let claimed = |row| {
             let row = task::Model::from_query_result(row, "")?;
             Ok(ClaimedTask { task: convert::task(&row)?, progress: row.progress })

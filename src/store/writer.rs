@@ -1,8 +1,8 @@
 //! The writer: many changes, one commit.
 //!
 //! **Expected flow.** Whatever waits in the queue, up to a bound, becomes one transaction: the new cases by one insert a
-//! table, then the changes, each a pure function over its case's file. One fsync serves all of them (group commit, as
-//! in DeWitt et al., "Implementation Techniques for Main Memory Database Systems", SIGMOD 1984).
+//! table, then the changes, each a pure function over its case's file, then the claims. One fsync serves all of them
+//! (group commit, as in DeWitt et al., "Implementation Techniques for Main Memory Database Systems", SIGMOD 1984).
 //!
 //! **Guarantees.** A job is answered after its commit. A change that answers an error writes nothing, and the others
 //! of its batch are not touched by it. If the transaction itself fails, nothing is written and all of them are told.
@@ -15,9 +15,9 @@ use std::{
 };
 
 use sea_orm::{
-    ActiveModelTrait as _, ActiveValue::Set, ColumnTrait as _, DatabaseConnection, DatabaseTransaction,
-    EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, SqliteTransactionMode,
-    TransactionOptions, TransactionTrait as _,
+    ActiveValue::Set, ColumnTrait as _, ConnectionTrait as _, DatabaseConnection, DatabaseTransaction,
+    EntityTrait as _, QueryFilter as _, QueryOrder as _, QueryResult, QuerySelect as _,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait as _,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -40,6 +40,16 @@ type Waiting = (CaseId, Change, Reply<()>);
 pub(super) enum Job {
     Open(Box<Opening>, Reply<Opened>),
     Change(CaseId, Change, Reply<()>),
+    /// One statement that leases what is due, and answers it.
+    Claim(Statement, Reply<Vec<QueryResult>>),
+}
+
+/// What one transaction is to do.
+#[derive(Default)]
+struct Batch {
+    openings: Vec<(Box<Opening>, Reply<Opened>)>,
+    changes: Vec<Waiting>,
+    claims: Vec<(Statement, Reply<Vec<QueryResult>>)>,
 }
 
 /// Runs until the last handle of the store is dropped.
@@ -57,36 +67,45 @@ pub(super) fn spawn(
     });
 }
 
-async fn run(connection: &DatabaseConnection, batch: Vec<Job>, wakes: &Wakes) {
-    let (mut openings, mut changes) = (Vec::new(), Vec::new());
-    for job in batch {
+async fn run(connection: &DatabaseConnection, jobs: Vec<Job>, wakes: &Wakes) {
+    let mut batch = Batch::default();
+    for job in jobs {
         match job {
-            Job::Open(opening, reply) => openings.push((opening, reply)),
-            Job::Change(case, change, reply) => changes.push((case, change, reply)),
+            Job::Open(opening, reply) => batch.openings.push((opening, reply)),
+            Job::Change(case, change, reply) => batch.changes.push((case, change, reply)),
+            Job::Claim(statement, reply) => batch.claims.push((statement, reply)),
         }
     }
     let mut rings = Rings::default();
     let outcome = async {
         let transaction = connection.begin_with_options(write_options()).await?;
-        let new: Vec<&Opening> = openings.iter().map(|(opening, _)| &**opening).collect();
+        let new: Vec<&Opening> = batch.openings.iter().map(|(opening, _)| &**opening).collect();
         let opened = openings::insert(&transaction, &new, &mut rings).await?;
-        let applied = apply(&transaction, &mut changes, &mut rings).await?;
+        let applied = apply(&transaction, &mut batch.changes, &mut rings).await?;
+        let mut claimed = Vec::with_capacity(batch.claims.len());
+        for (statement, _) in &batch.claims {
+            claimed.push(transaction.query_all_raw(statement.clone()).await?);
+        }
         transaction.commit().await?;
-        Ok::<_, Error>((opened, applied))
+        Ok::<_, Error>((opened, applied, claimed))
     }
     .await;
     match outcome {
-        Ok((opened, applied)) => {
+        Ok((opened, applied, claimed)) => {
             rings.ring(wakes);
-            // A caller that has gone away does not want its answer any more.
-            for ((_, reply), answer) in openings.into_iter().zip(opened) {
+            // A caller that has gone away does not want its answer any more. What it claimed is free again when its
+            // lease ends.
+            for ((_, reply), answer) in batch.openings.into_iter().zip(opened) {
                 let _ = reply.send(answer);
             }
-            for ((.., reply), answer) in changes.into_iter().zip(applied) {
+            for ((.., reply), answer) in batch.changes.into_iter().zip(applied) {
                 let _ = reply.send(answer);
+            }
+            for ((_, reply), rows) in batch.claims.into_iter().zip(claimed) {
+                let _ = reply.send(Ok(rows));
             }
         }
-        Err(error) => fail(openings, changes, &error),
+        Err(error) => fail(batch, &error),
     }
 }
 
@@ -98,13 +117,18 @@ fn write_options() -> TransactionOptions {
     }
 }
 
-fn fail(openings: Vec<(Box<Opening>, Reply<Opened>)>, changes: Vec<Waiting>, error: &Error) {
-    tracing::error!(error = %chain(error), writes = openings.len() + changes.len(), "a transaction failed");
+fn fail(batch: Batch, error: &Error) {
+    let Batch { openings, changes, claims } = batch;
+    let writes = openings.len() + changes.len() + claims.len();
+    tracing::error!(error = %chain(error), writes, "a transaction failed");
     let copy = || Error::Unavailable(sea_orm::DbErr::Custom(chain(error)));
     for (_, reply) in openings {
         let _ = reply.send(Err(copy()));
     }
     for (.., reply) in changes {
+        let _ = reply.send(Err(copy()));
+    }
+    for (_, reply) in claims {
         let _ = reply.send(Err(copy()));
     }
 }
@@ -219,9 +243,9 @@ async fn save(
         touched = true;
         let row = convert::task_row(task, &extra);
         if old.is_some() {
-            row.update(transaction).await?;
+            task::Entity::update(row).exec_without_returning(transaction).await?;
         } else {
-            row.insert(transaction).await?;
+            task::Entity::insert(row).exec_without_returning(transaction).await?;
         }
         if task.state.is_active() && !extra.keep_lease {
             rings.lanes.insert(task.downstream.clone());
@@ -235,7 +259,7 @@ async fn save(
         // Whoever changes what is to be done next ends the lease on what was to be done.
         file.lease = None;
     }
-    convert::case_update(file).update(transaction).await?;
+    case::Entity::update(convert::case_update(file)).exec_without_returning(transaction).await?;
     save_blinds(transaction, file).await?;
     rings.work |= file.work.is_some();
     rings.cases.insert(file.case.id);

@@ -137,6 +137,8 @@ fn indexes() -> Vec<IndexCreateStatement> {
         index("cases_request", "cases", &["caller", "request_id"]).unique().to_owned(),
         index("cases_claim", "cases", &["claim_at"]),
         index("cases_due", "cases", &["state", "due_at"]),
+        // Lists of a state are read from their newest end, however many cases there are.
+        index("cases_state", "cases", &["state", "id"]),
         index("tasks_case", "tasks", &["case_id", "position"]),
         index("tasks_claim", "tasks", &["downstream", "claim_at"]),
         index("case_events_case", "case_events", &["case_id", "seq"]),
