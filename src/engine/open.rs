@@ -9,7 +9,7 @@
 use super::{CaseView, Engine, Error, NewCase, plan};
 use crate::{
     domain::{Case, CaseId, CaseState, CaseWork, Subject, advance},
-    store::{Opened, Opening},
+    store::{Existing, Opened, Opening},
     vault::CaseKey,
 };
 
@@ -19,18 +19,24 @@ const SUBJECT: &str = "subject";
 impl Engine {
     /// Opens a case; durable when it answers.
     pub async fn open(&self, new: NewCase) -> Result<CaseView, Error> {
-        self.check_scope(&new.scope)?;
+        if let Err(fault) = self.check_scope(&new.scope) {
+            // A replay is answered even if its scope names a downstream that has left since.
+            let existing = self.0.store.opened(&new.caller, &new.request_id).await?.ok_or(fault)?;
+            return self.replay(&new, existing).await;
+        }
         let opening = self.opening(&new)?;
         match self.0.store.insert(opening.clone()).await? {
             Opened::New => Ok(CaseView { case: opening.case, tasks: opening.tasks, export: None }),
-            Opened::Existing { case, received_at } => {
-                let differs = differences(&new, &opening.case, &case, received_at);
-                if differs.is_empty() {
-                    self.case(case.id).await
-                } else {
-                    Err(Error::RequestIdReused { case_id: case.id, differs })
-                }
-            }
+            Opened::Existing(existing) => self.replay(&new, existing).await,
+        }
+    }
+
+    async fn replay(&self, new: &NewCase, existing: Existing) -> Result<CaseView, Error> {
+        let differs = differences(new, &self.0.ring.pseudonym(&new.subject), &existing);
+        if differs.is_empty() {
+            self.case(existing.case.id).await
+        } else {
+            Err(Error::RequestIdReused { case_id: existing.case.id, differs })
         }
     }
 
@@ -79,26 +85,17 @@ impl Engine {
 }
 
 /// What a replay asks for that the case was not opened with. The pseudonym stands for the subject.
-fn differences(
-    new: &NewCase,
-    would_be: &Case,
-    case: &Case,
-    received_at: Option<jiff::Timestamp>,
-) -> Vec<&'static str> {
-    let mut differs = Vec::new();
-    for (name, differs_here) in [
-        ("right", would_be.right != case.right),
-        ("subject", would_be.pseudonym != case.pseudonym),
-        ("received_time", new.received_at != received_at),
-        ("scope", would_be.scope != case.scope),
-        ("labels", would_be.labels != case.labels),
-        ("policy_version", would_be.policy_version != case.policy_version),
-    ] {
-        if differs_here {
-            differs.push(name);
-        }
-    }
-    differs
+fn differences(new: &NewCase, pseudonym: &str, existing: &Existing) -> Vec<&'static str> {
+    let case = &existing.case;
+    let fields = [
+        ("right", new.right != case.right),
+        ("subject", pseudonym != case.pseudonym),
+        ("received_time", new.received_at != existing.received_at),
+        ("scope", new.scope != case.scope),
+        ("labels", new.labels != case.labels),
+        ("policy_version", new.policy_version != case.policy_version),
+    ];
+    fields.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
 }
 
 /// Seals a subject under its case's key.

@@ -26,7 +26,7 @@ pub use cases::{Filter, StoredCase};
 pub use connection::migrate;
 pub use downstreams::StoredDownstream;
 pub use error::Error;
-pub use openings::{Opened, Opening};
+pub use openings::{Existing, Opened, Opening};
 pub use tasks::ClaimedTask;
 pub use wake::Wakes;
 

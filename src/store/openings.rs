@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{
-    Error, Event,
+    Error, Event, Store,
     case_file::TaskExtra,
     convert,
     entity::{case, case_identifier, task},
@@ -63,12 +63,16 @@ pub enum Opened {
     /// The case is new.
     New,
     /// The caller has used this request id before.
-    Existing {
-        /// The case that it opened.
-        case: Box<Case>,
-        /// When the caller said then that the person asked.
-        received_at: Option<Timestamp>,
-    },
+    Existing(Existing),
+}
+
+/// The case that a request id opened.
+#[derive(Clone, Debug)]
+pub struct Existing {
+    /// The case.
+    pub case: Box<Case>,
+    /// When the caller said then that the person asked.
+    pub received_at: Option<Timestamp>,
 }
 
 /// Inserts the new cases of a batch, each answered for itself.
@@ -84,10 +88,11 @@ pub(super) async fn insert(
     let (mut new, mut answers) = (Vec::new(), Vec::with_capacity(openings.len()));
     for opening in openings {
         let key = (opening.caller.clone(), opening.case.request_id.clone());
-        if let Some((case, received_at)) = known.get(&key) {
-            answers.push(Ok(Opened::Existing { case: Box::new(case.clone()), received_at: *received_at }));
+        if let Some(existing) = known.get(&key) {
+            answers.push(Ok(Opened::Existing(existing.clone())));
         } else {
-            known.insert(key, (opening.case.clone(), opening.received_at));
+            let case = Box::new(opening.case.clone());
+            known.insert(key, Existing { case, received_at: opening.received_at });
             new.push(*opening);
             answers.push(Ok(Opened::New));
         }
@@ -124,22 +129,34 @@ pub(super) async fn insert(
     Ok(answers)
 }
 
-type Existing = BTreeMap<(String, String), (Case, Option<Timestamp>)>;
+/// By caller and request id.
+type Known = BTreeMap<(String, String), Existing>;
 
-async fn existing(transaction: &DatabaseTransaction, openings: &[&Opening]) -> Result<Existing, Error> {
+async fn existing(transaction: &DatabaseTransaction, openings: &[&Opening]) -> Result<Known, Error> {
     let rows = case::Entity::find()
         .filter(case::Column::Caller.is_in(openings.iter().map(|o| o.caller.clone())))
         .filter(case::Column::RequestId.is_in(openings.iter().map(|o| o.case.request_id.clone())))
         .all(transaction)
         .await?;
-    let mut existing = Existing::new();
-    for row in &rows {
-        let place = convert::Place { table: "cases", id: &row.id };
-        let request: Request = place.json("request", &row.request)?;
-        let key = (row.caller.clone(), row.request_id.clone());
-        existing.insert(key, (convert::case(row)?, request.received_at));
+    let entry = |row: &case::Model| Ok(((row.caller.clone(), row.request_id.clone()), as_existing(row)?));
+    rows.iter().map(entry).collect()
+}
+
+fn as_existing(row: &case::Model) -> Result<Existing, Error> {
+    let request: Request = convert::Place { table: "cases", id: &row.id }.json("request", &row.request)?;
+    Ok(Existing { case: Box::new(convert::case(row)?), received_at: request.received_at })
+}
+
+impl Store {
+    /// The case that this caller opened with this request id.
+    pub async fn opened(&self, caller: &str, request_id: &str) -> Result<Option<Existing>, Error> {
+        let row = case::Entity::find()
+            .filter(case::Column::Caller.eq(caller))
+            .filter(case::Column::RequestId.eq(request_id))
+            .one(&self.reader)
+            .await?;
+        row.as_ref().map(as_existing).transpose()
     }
-    Ok(existing)
 }
 
 /// Adds to the blind index what is not in it yet.
