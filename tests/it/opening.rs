@@ -246,3 +246,19 @@ async fn a_request_of_two_megabytes_is_refused_and_the_server_goes_on() {
     assert_eq!(count(&world).await, 1);
     world.finish().await;
 }
+
+#[tokio::test]
+async fn a_replay_is_answered_though_its_downstream_has_left() {
+    let mut world = World::start(people_services()).await;
+    let mut request = opening(Right::Access, &[ADA]);
+    request.scope = Some(Scope { downstreams: vec!["marketing".into()], categories: vec![] });
+    let case = world.open(request.clone()).await;
+    world.settled(&case.case_id).await;
+    world.unregister("marketing");
+    world.restart().await;
+    assert_eq!(world.open(request.clone()).await.case_id, case.case_id);
+    request.request_id.push('x');
+    let status = world.cases().open_case(request).await.unwrap_err();
+    assert_eq!(fields(&status), ["scope.downstreams[0]"], "a new case cannot be about it");
+    world.finish().await;
+}
