@@ -5,7 +5,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 use uuid::Uuid;
 
-use super::{Engine, Error, lane::say_if_panicked, lease::Leased};
+use super::{Engine, Error, lease::Leased};
 use crate::{
     domain::{CaseWork, TaskEvent, TaskReason},
     store::{self, StoredCase},
@@ -30,7 +30,7 @@ pub(super) async fn run(engine: Engine, stop: CancellationToken) {
     while !stop.is_cancelled() {
         let free = IN_HAND - in_hand.len();
         let claimed = if free == 0 { Ok(0) } else { claim(&engine, free, &mut in_hand).await };
-        let sleep = match claimed {
+        let look = match claimed {
             Ok(claimed) if claimed == free => None,
             Ok(_) => Some(engine.next_look(engine.0.store.next_case_claim().await)),
             Err(error) => {
@@ -38,20 +38,9 @@ pub(super) async fn run(engine: Engine, stop: CancellationToken) {
                 Some(engine.poll_end())
             }
         };
-        let until = async {
-            match sleep {
-                Some(at) => engine.0.clock.until(at).await,
-                None => std::future::pending().await,
-            }
-        };
         tokio::select! {
             () = stop.cancelled() => {}
-            () = wake.notified(), if sleep.is_some() => {}
-            () = until => {}
-            Some(ended) = in_hand.join_next(), if !in_hand.is_empty() => say_if_panicked(ended),
-        }
-        while let Some(ended) = in_hand.try_join_next() {
-            say_if_panicked(ended);
+            () = engine.rest(&wake, look, &mut in_hand) => {}
         }
     }
     while in_hand.join_next().await.is_some() {}

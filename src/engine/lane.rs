@@ -7,7 +7,10 @@
 //! poll; work of a dead process is found when its lease ends.
 
 use jiff::Timestamp;
-use tokio::task::{JoinError, JoinSet};
+use tokio::{
+    sync::Notify,
+    task::{JoinError, JoinSet},
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{Engine, Error, attempt};
@@ -20,7 +23,7 @@ pub(super) async fn run(engine: Engine, downstream: String, stop: CancellationTo
         let limit = engine.parallel_calls(&downstream) as usize;
         let free = limit.saturating_sub(attempts.len());
         let claimed = if free == 0 { Ok(0) } else { claim(&engine, &downstream, free, &mut attempts).await };
-        let sleep = match claimed {
+        let look = match claimed {
             // All calls are taken: the next look is when one of them ends.
             Ok(claimed) if claimed == free => None,
             Ok(_) => Some(engine.next_look(engine.0.store.next_claim(&downstream).await)),
@@ -29,30 +32,12 @@ pub(super) async fn run(engine: Engine, downstream: String, stop: CancellationTo
                 Some(engine.poll_end())
             }
         };
-        let until = async {
-            match sleep {
-                Some(at) => engine.0.clock.until(at).await,
-                None => std::future::pending().await,
-            }
-        };
         tokio::select! {
             () = stop.cancelled() => {}
-            () = wake.notified(), if sleep.is_some() => {}
-            () = until => {}
-            Some(ended) = attempts.join_next(), if !attempts.is_empty() => say_if_panicked(ended),
-        }
-        // A commit ends several attempts at once: one claim replaces them all.
-        while let Some(ended) = attempts.try_join_next() {
-            say_if_panicked(ended);
+            () = engine.rest(&wake, look, &mut attempts) => {}
         }
     }
     while attempts.join_next().await.is_some() {}
-}
-
-pub(super) fn say_if_panicked(ended: Result<(), JoinError>) {
-    if let Err(error) = ended {
-        tracing::error!(%error, "work panicked; its lease will end");
-    }
 }
 
 async fn claim(
@@ -79,6 +64,26 @@ async fn claim(
 }
 
 impl Engine {
+    /// Until there may be work again: at `look`, when woken, or when something that is under way has ended. Without
+    /// `look` all hands are full, and only an end helps.
+    pub(super) async fn rest(&self, wake: &Notify, look: Option<Timestamp>, under_way: &mut JoinSet<()>) {
+        let looked = async {
+            match look {
+                Some(at) => self.0.clock.until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = wake.notified(), if look.is_some() => {}
+            () = looked => {}
+            Some(ended) = under_way.join_next(), if !under_way.is_empty() => say_if_panicked(ended),
+        }
+        // A commit ends several at once: one claim replaces them all.
+        while let Some(ended) = under_way.try_join_next() {
+            say_if_panicked(ended);
+        }
+    }
+
     /// When to look again if nobody wakes the lane: when the next work is due, and after a poll at the latest.
     pub(super) fn next_look(&self, due: Result<Option<Timestamp>, crate::store::Error>) -> Timestamp {
         let poll = self.poll_end();
@@ -87,5 +92,11 @@ impl Engine {
 
     pub(super) fn poll_end(&self) -> Timestamp {
         self.0.clock.now().saturating_add(self.0.settings.poll).unwrap_or(Timestamp::MAX)
+    }
+}
+
+fn say_if_panicked(ended: Result<(), JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(%error, "work panicked; its lease will end");
     }
 }
