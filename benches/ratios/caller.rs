@@ -93,14 +93,6 @@ pub async fn completed(stub: &mut Stub, case: &Case) -> anyhow::Result<Case> {
     watch(stub, case, |case| case.state() == CaseState::Completed).await
 }
 
-/// Waits until this case is completed, asking now and again: a watch would not survive a restart.
-pub async fn settled(stub: &mut Stub, case_id: &str) -> anyhow::Result<()> {
-    while get(stub, case_id).await?.state() != CaseState::Completed {
-        tokio::time::sleep(LOOK_EVERY).await;
-    }
-    Ok(())
-}
-
 /// The case as it is.
 pub async fn get(stub: &mut Stub, case_id: &str) -> anyhow::Result<Case> {
     let request = GetCaseRequest { case_id: case_id.to_owned() };

@@ -1,7 +1,8 @@
 //! Whether claim, get, open and list take longer when many cases are stored.
 //!
 //! Nobody waits for a million cases to be opened one by one: two cases, a finished one and one that is due, are copied
-//! row by row inside the database. One in ten of the copies is due.
+//! row by row inside the database. One in ten of the copies is due. Both databases are asked in turn, call by call, so
+//! that whatever else the machine does slows both.
 
 use std::{
     path::Path,
@@ -18,6 +19,7 @@ use rightful::{
     store::{self, Store},
 };
 use sea_orm::sqlx::{self, AssertSqlSafe, Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
+use tempfile::TempDir;
 
 use crate::{
     caller::{self, Stub},
@@ -34,36 +36,41 @@ const MANY: u64 = 100_000;
 /// Very many cases.
 const BIG: u64 = 1_000_000;
 /// Calls of each kind, unless they take too long.
-const CALLS: u64 = 400;
+const CALLS: usize = 400;
 /// How long the calls of a kind may take together.
-const TIME: Duration = Duration::from_secs(4);
+const TIME: Duration = Duration::from_secs(6);
 /// The downstream's name.
 const NAME: &str = "analytics";
+/// The first person for whom a case is opened: the copies are of those before.
+const FIRST: u64 = 1_000_000;
 /// Tasks of one claim: what a lane with the default number of parallel calls asks for.
 const CLAIM: u32 = 8;
 
-/// What was measured, and the median time of a call in milliseconds.
-type Times = Vec<(&'static str, f64)>;
+/// A rightful with so many cases.
+struct Stored {
+    folder: TempDir,
+    silent: Child,
+    cases: u64,
+}
 
 /// Measures it.
 pub async fn measure(big: bool) -> anyhow::Result<Vec<Row>> {
-    let many = if big { BIG } else { MANY };
-    let (small, large) = (times(FEW).await?, times(many).await?);
-    let row = |((what, small), (_, large)): ((&str, f64), (&str, f64))| {
-        Row::new(format!("{what}, {many} cases against {FEW}"), (small, large), "ms", Target::AtMost(1.3))
-    };
-    Ok(small.into_iter().zip(large).map(row).collect())
+    let both = [stored(FEW).await?, stored(if big { BIG } else { MANY }).await?];
+    let mut rows = calls(&both).await?;
+    rows.push(row("claim", &both, claims(&both).await?));
+    Ok(rows)
 }
 
-async fn times(cases: u64) -> anyhow::Result<Times> {
+fn row(what: &str, both: &[Stored; 2], times: (f64, f64)) -> Row {
+    let what = format!("{what}, {} cases against {}", both[1].cases, both[0].cases);
+    Row::new(what, times, "ms", Target::AtMost(1.3))
+}
+
+async fn stored(cases: u64) -> anyhow::Result<Stored> {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
-    let folder = folder.path().canonicalize()?;
-    models(&folder).await?;
-    grow(&folder, cases).await?;
-    let silent = Child::generator(Load::Silence)?;
-    let mut times = calls(&folder, &silent).await?;
-    times.push(("claim", claims(&folder).await?));
-    Ok(times)
+    models(folder.path()).await?;
+    grow(folder.path(), cases).await?;
+    Ok(Stored { folder, silent: Child::generator(Load::Silence)?, cases })
 }
 
 /// Makes the two cases to be copied.
@@ -130,88 +137,93 @@ async fn grow(folder: &Path, cases: u64) -> anyhow::Result<()> {
 }
 
 /// The calls of a caller.
-async fn calls(folder: &Path, silent: &Child) -> anyhow::Result<Times> {
-    let downstreams = [(NAME.to_owned(), silent.endpoint.clone())];
-    let rightful = Child::rightful(folder, server::LEASE, &downstreams)?;
-    let stub = caller::connect(&rightful.endpoint, &downstreams).await?;
-    let mut numbers = 1_000_000_u64..;
-    let mut next = || numbers.next().unwrap_or_default();
-    let ids: Vec<String> =
-        list(stub.clone(), ListCasesRequest { page_size: 100, ..Default::default() }).await?;
+async fn calls(both: &[Stored; 2]) -> anyhow::Result<Vec<Row>> {
+    let (mut running, mut stubs, mut ids) = (Vec::new(), Vec::new(), Vec::new());
+    for stored in both {
+        let downstreams = [(NAME.to_owned(), stored.silent.endpoint.clone())];
+        let rightful = Child::rightful(stored.folder.path(), server::LEASE, &downstreams)?;
+        let mut stub = caller::connect(&rightful.endpoint, &downstreams).await?;
+        ids.push(list(&mut stub, ListCasesRequest { page_size: 100, ..Default::default() }).await?);
+        running.push(rightful);
+        stubs.push(stub);
+    }
+    let (times_of_get, times_of_open) = (
+        in_turn(&stubs, async |mut stub, which, number| {
+            let ids = &ids[which];
+            caller::get(&mut stub, &ids[number % ids.len()]).await.map(drop)
+        })
+        .await?,
+        in_turn(&stubs, async |mut stub, _, number| {
+            caller::open(&mut stub, Right::Access, FIRST + number as u64).await.map(drop)
+        })
+        .await?,
+    );
+    let mut rows = vec![row("get", both, times_of_get), row("open", both, times_of_open)];
     let in_state = |state: CaseState| ListCasesRequest { states: vec![state.into()], ..Default::default() };
     let person = Identifier { kind: "email".to_owned(), value: "person0@example.org".to_owned() };
-    let of_person = ListCasesRequest { identifier: Some(person), ..Default::default() };
-    Ok(vec![
-        (
-            "get",
-            time(|n| {
-                let (mut stub, id) = (stub.clone(), ids[usize::try_from(n).unwrap_or(0) % ids.len()].clone());
-                async move { caller::get(&mut stub, &id).await.map(drop) }
-            })
-            .await?,
-        ),
-        (
-            "open",
-            time(|_| {
-                let (mut stub, number) = (stub.clone(), next());
-                async move { caller::open(&mut stub, Right::Access, number).await.map(drop) }
-            })
-            .await?,
-        ),
-        ("list the newest", lists(&stub, ListCasesRequest::default()).await?),
-        ("list in progress", lists(&stub, in_state(CaseState::InProgress)).await?),
-        ("list completed", lists(&stub, in_state(CaseState::Completed)).await?),
-        ("list cancelled (none)", lists(&stub, in_state(CaseState::Cancelled)).await?),
-        (
-            "list overdue (none)",
-            lists(&stub, ListCasesRequest { overdue: true, ..Default::default() }).await?,
-        ),
-        ("list of a person", lists(&stub, of_person).await?),
-    ])
+    for (what, request) in [
+        ("list the newest", ListCasesRequest::default()),
+        ("list in progress", in_state(CaseState::InProgress)),
+        ("list completed", in_state(CaseState::Completed)),
+        ("list cancelled (none)", in_state(CaseState::Cancelled)),
+        ("list overdue (none)", ListCasesRequest { overdue: true, ..Default::default() }),
+        ("list of a person", ListCasesRequest { identifier: Some(person), ..Default::default() }),
+    ] {
+        let listed = in_turn(&stubs, async |mut stub, _, _| list(&mut stub, request.clone()).await.map(drop));
+        rows.push(row(what, both, listed.await?));
+    }
+    Ok(rows)
 }
 
-async fn lists(stub: &Stub, request: ListCasesRequest) -> anyhow::Result<f64> {
-    time(|_| {
-        let (stub, request) = (stub.clone(), request.clone());
-        async move { list(stub, request).await.map(drop) }
-    })
-    .await
-}
-
-async fn list(mut stub: Stub, request: ListCasesRequest) -> anyhow::Result<Vec<String>> {
+async fn list(stub: &mut Stub, request: ListCasesRequest) -> anyhow::Result<Vec<String>> {
     let cases = stub.list_cases(request).await?.into_inner().cases;
     Ok(cases.into_iter().map(|case| case.case_id).collect())
 }
 
 /// The lanes' claims, of which every one finds tasks that are due.
-async fn claims(folder: &Path) -> anyhow::Result<f64> {
-    let url = format!("sqlite://{}", folder.join("rightful.sqlite").display());
-    let store = Store::open(&store::Settings { url, batch_max: 1 }).await?;
-    // More than there are due among few cases would find none.
-    let mut left = FEW / 10 / u64::from(CLAIM);
-    let mut figures = Vec::new();
-    while left > 0 {
-        let now = SystemClock.now();
-        let until = now.saturating_add(SignedDuration::from_secs(30))?;
-        let start = Instant::now();
-        let claimed = store.claim(NAME, (now, until), SystemClock.new_id(), CLAIM).await?;
-        figures.push(start.elapsed().as_secs_f64() * 1e3);
-        anyhow::ensure!(claimed.len() == CLAIM as usize, "only {} tasks were due", claimed.len());
-        left -= 1;
+async fn claims(both: &[Stored; 2]) -> anyhow::Result<(f64, f64)> {
+    let mut stores = Vec::new();
+    for stored in both {
+        let url = format!("sqlite://{}", stored.folder.path().join("rightful.sqlite").display());
+        stores.push(Store::open(&store::Settings { url, batch_max: 1 }).await?);
     }
-    Ok(median(figures))
+    let mut times = [Vec::new(), Vec::new()];
+    // Another claim would find fewer tasks among the few cases.
+    for _ in 0..FEW / 10 / u64::from(CLAIM) {
+        for (store, times) in stores.iter().zip(&mut times) {
+            let now = SystemClock.now();
+            let until = now.saturating_add(SignedDuration::from_secs(30))?;
+            let start = Instant::now();
+            let claimed = store.claim(NAME, (now, until), SystemClock.new_id(), CLAIM).await?;
+            times.push(milliseconds(start));
+            anyhow::ensure!(claimed.len() == CLAIM as usize, "only {} tasks were due", claimed.len());
+        }
+    }
+    let [few, many] = times;
+    Ok((median(few), median(many)))
 }
 
-/// The median time of a call, in milliseconds.
-async fn time<F: Future<Output = anyhow::Result<()>>>(mut call: impl FnMut(u64) -> F) -> anyhow::Result<f64> {
-    let (start, mut figures) = (Instant::now(), Vec::new());
+/// The median times of a call, in milliseconds, to the one and to the other. The call is told which it is, and the
+/// number of the round.
+async fn in_turn(
+    stubs: &[Stub],
+    call: impl AsyncFn(Stub, usize, usize) -> anyhow::Result<()>,
+) -> anyhow::Result<(f64, f64)> {
+    let (start, mut times) = (Instant::now(), [Vec::new(), Vec::new()]);
     for number in 0..CALLS {
-        let one = Instant::now();
-        call(number).await?;
-        figures.push(one.elapsed().as_secs_f64() * 1e3);
+        for (which, (stub, times)) in stubs.iter().zip(&mut times).enumerate() {
+            let one = Instant::now();
+            call(stub.clone(), which, number).await?;
+            times.push(milliseconds(one));
+        }
         if start.elapsed() > TIME {
             break;
         }
     }
-    Ok(median(figures))
+    let [few, many] = times;
+    Ok((median(few), median(many)))
+}
+
+fn milliseconds(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1e3
 }

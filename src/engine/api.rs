@@ -128,7 +128,7 @@ pub struct Page {
 pub struct Download {
     /// What comes.
     pub facts: ExportFacts,
-    /// The bytes from the asked offset on, in chunks of at most 1 MiB.
+    /// The bytes from the asked offset on, in chunks of at most 128 KiB.
     pub bytes: BoxStream<'static, Result<Bytes, Error>>,
 }
 

@@ -17,7 +17,7 @@ use crate::vault::CaseKey;
 /// Pieces smaller than this are gathered before they are handed on.
 const GATHER_BYTES: usize = 64 * 1024;
 
-/// The bytes of the export from `offset` to the end, in chunks of at most 1 MiB. Nothing, if the offset is the size or
+/// The bytes of the export from `offset` to the end, in chunks of at most 128 KiB. Nothing, if the offset is the size or
 /// more. [`Error::Missing`] and [`Error::Corrupt`] if the storage was tampered with or lost something.
 pub fn stream(
     storage: Storage,

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use serde::{Deserialize, Serialize};
 use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
@@ -193,11 +193,22 @@ async fn fetch(storage: Storage, object: ObjectId, first_chunk: u64) -> Result<F
     Ok(Fetched { object, first_chunk, sealed, object_bytes })
 }
 
-/// Chunks that are open.
+/// Chunks that are open, each with its tag still behind it.
 struct Window {
     object: ObjectId,
-    start: u64,
+    first_chunk: u64,
     bytes: Bytes,
+}
+
+impl Window {
+    /// The bytes from `position` to the end of its chunk.
+    fn chunk_from(&self, position: u64) -> Option<Bytes> {
+        let chunk = (position / CHUNK_BYTES as u64).checked_sub(self.first_chunk)?;
+        let start = usize::try_from(chunk * SEALED_BYTES).ok()?;
+        let end = self.bytes.len().min(start + CHUNK_BYTES + TAG_BYTES).checked_sub(TAG_BYTES)?;
+        let from = start + usize::try_from(position % CHUNK_BYTES as u64).ok()?;
+        (from < end).then(|| self.bytes.slice(from..end))
+    }
 }
 
 /// Reads extents. It keeps the window it opened last, since neighbours are read next, and fetches the one after it
@@ -221,7 +232,7 @@ impl Reader {
         Self { storage, key, window: None, ahead: None }
     }
 
-    /// Some bytes of the extent from `offset`, which is less than its length: at least one, at most a window.
+    /// Some bytes of the extent from `offset`, which is less than its length: at least one, at most a chunk.
     pub(super) async fn read(&mut self, extent: Extent, offset: u64) -> Result<Bytes, Error> {
         let position = extent.start + offset;
         let wanted = extent.length - offset;
@@ -230,16 +241,15 @@ impl Reader {
         }
         let fetched = self.fetched(extent.object, position / CHUNK_BYTES as u64).await?;
         self.read_ahead(&fetched, position + wanted);
-        self.window = Some(self.unseal(&fetched)?);
+        self.window = Some(self.unseal(fetched)?);
         self.held(extent.object, position, wanted).ok_or_else(|| Error::Corrupt(extent.object.to_string()))
     }
 
     fn held(&self, object: ObjectId, position: u64, wanted: u64) -> Option<Bytes> {
-        let window = self.window.as_ref().filter(|window| window.object == object)?;
-        let from = usize::try_from(position.checked_sub(window.start)?).ok()?;
-        let left = window.bytes.len().checked_sub(from).filter(|left| *left > 0)?;
-        let length = usize::try_from(wanted).unwrap_or(left).min(left);
-        Some(window.bytes.slice(from..from + length))
+        let mut bytes =
+            self.window.as_ref().filter(|window| window.object == object)?.chunk_from(position)?;
+        bytes.truncate(usize::try_from(wanted).unwrap_or(usize::MAX));
+        Some(bytes)
     }
 
     async fn fetched(&mut self, object: ObjectId, first_chunk: u64) -> Result<Fetched, Error> {
@@ -263,17 +273,17 @@ impl Reader {
         });
     }
 
-    fn unseal(&self, fetched: &Fetched) -> Result<Window, Error> {
-        let corrupt = || Error::Corrupt(fetched.object.to_string());
-        let key = self.key.segment(&fetched.object.path());
-        let last_chunk = fetched.object_bytes.saturating_sub(1) / SEALED_BYTES;
-        let mut bytes = Vec::with_capacity(fetched.sealed.len());
-        let sealed_bytes = CHUNK_BYTES + TAG_BYTES;
-        for (sealed, index) in fetched.sealed.chunks(sealed_bytes).zip(fetched.first_chunk..) {
+    /// Opens the chunks where they lie: what storage gives is nobody else's, so nothing is copied.
+    fn unseal(&self, fetched: Fetched) -> Result<Window, Error> {
+        let Fetched { object, first_chunk, sealed, object_bytes } = fetched;
+        let corrupt = || Error::Corrupt(object.to_string());
+        let key = self.key.segment(&object.path());
+        let last_chunk = object_bytes.saturating_sub(1) / SEALED_BYTES;
+        let mut bytes = sealed.try_into_mut().unwrap_or_else(|shared| BytesMut::from(&*shared));
+        for (chunk, index) in bytes.chunks_mut(CHUNK_BYTES + TAG_BYTES).zip(first_chunk..) {
             let number = u32::try_from(index).map_err(|_| corrupt())?;
-            key.open(number, index == last_chunk, sealed, &mut bytes).map_err(|_| corrupt())?;
+            key.open(number, index == last_chunk, chunk).map_err(|_| corrupt())?;
         }
-        let start = fetched.first_chunk * CHUNK_BYTES as u64;
-        Ok(Window { object: fetched.object, start, bytes: bytes.into() })
+        Ok(Window { object, first_chunk, bytes: bytes.freeze() })
     }
 }

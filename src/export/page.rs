@@ -1,6 +1,7 @@
 //! `data/index.html`: the bag for the person it is about. No script; everything that came from outside is escaped.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
 use serde::Serialize;
@@ -14,6 +15,16 @@ use crate::domain::statement::Standing;
 use crate::domain::{Category, Ground};
 
 const TEMPLATE: &str = include_str!("page.html");
+/// The template's name in its environment.
+const NAME: &str = "page";
+/// The template, parsed once: a small case's page takes longer to parse than to render.
+static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    environment.add_template(NAME, TEMPLATE).expect("it is compiled in, and a test renders it");
+    environment
+});
 /// Files of one category that the page links one by one; beyond that it links their folder.
 const LINKED_FILES: usize = 50;
 
@@ -92,12 +103,9 @@ struct Uses<'a> {
 
 /// The page.
 pub(super) fn render(facts: &Facts, services: &[Service<'_>]) -> Result<String, Error> {
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_auto_escape_callback(|_| AutoEscape::Html);
     let corrupt = || Error::Corrupt("the page's template".to_owned());
     let page = serde_json::to_value(page(facts, services)).map_err(|_| corrupt())?;
-    let template = environment.template_from_str(TEMPLATE).map_err(|_| corrupt())?;
+    let template = ENVIRONMENT.get_template(NAME).map_err(|_| corrupt())?;
     template.render(value(page)).map_err(|_| corrupt())
 }
 

@@ -151,6 +151,10 @@ impl Storage {
         objects: &BTreeSet<ObjectId>,
         before: Uuid,
     ) -> Result<(), Error> {
+        // The object store would list the folder, look at every file in it, and hide what killed uploads left there.
+        if let Some(folder) = self.case_folder(case_id) {
+            return sweep_folder(&folder, objects, before).await;
+        }
         let keep: BTreeSet<Path> = objects.iter().map(|object| self.at(&object.path())).collect();
         let below = self.at(&format!("cases/{case_id}"));
         let orphans = self
@@ -167,30 +171,7 @@ impl Storage {
                 object_store::Error::NotFound { .. } => Ok(()),
                 other => Err(Error::unavailable(other)),
             },
-        )?;
-        self.sweep_folder(case_id, objects, before).await
-    }
-
-    /// Uploads that were killed leave files in a local folder which the object store hides.
-    async fn sweep_folder(
-        &self,
-        case_id: CaseId,
-        objects: &BTreeSet<ObjectId>,
-        before: Uuid,
-    ) -> Result<(), Error> {
-        let Some(folder) = self.case_folder(case_id) else { return Ok(()) };
-        let names: BTreeSet<String> = objects.iter().map(ObjectId::file_name).collect();
-        let mut entries = match tokio::fs::read_dir(&folder).await {
-            Ok(entries) => entries,
-            Err(error) => return gone_is_fine(Err(error)),
-        };
-        while let Some(entry) = entries.next_entry().await.map_err(Error::unavailable)? {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if ObjectId::is_of_before(&name, before) && !names.contains(&name) {
-                gone_is_fine(tokio::fs::remove_file(entry.path()).await)?;
-            }
-        }
-        Ok(())
+        )
     }
 
     fn case_folder(&self, case_id: CaseId) -> Option<PathBuf> {
@@ -202,6 +183,25 @@ impl Storage {
         let written = self.store.put(&self.at("health"), Bytes::from_static(b"ok").into()).await;
         written.map(|_| ()).map_err(Error::unavailable)
     }
+}
+
+async fn sweep_folder(
+    folder: &std::path::Path,
+    objects: &BTreeSet<ObjectId>,
+    before: Uuid,
+) -> Result<(), Error> {
+    let names: BTreeSet<String> = objects.iter().map(ObjectId::file_name).collect();
+    let mut entries = match tokio::fs::read_dir(folder).await {
+        Ok(entries) => entries,
+        Err(error) => return gone_is_fine(Err(error)),
+    };
+    while let Some(entry) = entries.next_entry().await.map_err(Error::unavailable)? {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if ObjectId::is_of_before(&name, before) && !names.contains(&name) {
+            gone_is_fine(tokio::fs::remove_file(entry.path()).await)?;
+        }
+    }
+    Ok(())
 }
 
 fn gone_is_fine(result: std::io::Result<()>) -> Result<(), Error> {
