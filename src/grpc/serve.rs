@@ -28,8 +28,6 @@ use crate::{
 const REQUEST_BYTES_MAX: usize = 1024 * 1024;
 /// Calls at once on one connection. A caller with more opens another connection, or waits.
 const CALLS_PER_CONNECTION_MAX: u32 = 256;
-/// HTTP/2's own 64 KiB keep a download waiting for window updates; with this it runs half as fast again.
-const WINDOW_BYTES: u32 = 4 * 1024 * 1024;
 /// A caller that vanished without a word is noticed after this and the next …
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 /// … and its streams are dropped.
@@ -97,8 +95,6 @@ async fn router(engine: Engine, now: Now, health: &HealthReporter) -> Router<Sta
         .layer(rpc::Layer)
         .max_concurrent_streams(CALLS_PER_CONNECTION_MAX)
         .concurrency_limit_per_connection(CALLS_PER_CONNECTION_MAX as usize)
-        .initial_stream_window_size(WINDOW_BYTES)
-        .initial_connection_window_size(WINDOW_BYTES)
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
         .add_service(CaseServiceServer::new(cases).max_decoding_message_size(REQUEST_BYTES_MAX))
