@@ -7,13 +7,16 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{GetOptions, GetRange, MultipartUpload, ObjectStore, ObjectStoreExt as _};
+use object_store::{
+    BackoffConfig, GetOptions, GetRange, MultipartUpload, ObjectStore, ObjectStoreExt as _, RetryConfig,
+};
 use uuid::Uuid;
 
 use super::Error;
@@ -24,6 +27,18 @@ use crate::domain::CaseId;
 const LOCAL_PART_BYTES: usize = 256 * 1024;
 /// Parts of an upload to S3, which takes none below 5 MiB but the last, and at most 10,000 of them.
 const S3_PART_BYTES: usize = 5 * 1024 * 1024;
+
+/// How often one call is repeated within itself, and for how long: what a hiccup needs. Anything longer is an outage,
+/// which has to show, and which the engine's own retries outlast.
+const S3_RETRY: RetryConfig = RetryConfig {
+    backoff: BackoffConfig {
+        init_backoff: Duration::from_millis(50),
+        max_backoff: Duration::from_secs(1),
+        base: 2.0,
+    },
+    max_retries: 3,
+    retry_timeout: Duration::from_secs(10),
+};
 
 /// Where to store.
 #[derive(Clone, Default)]
@@ -99,7 +114,7 @@ impl Storage {
         }
         let prefix = Path::parse(prefix.trim_end_matches('/'))
             .map_err(|_| Error::Settings("the prefix of the s3:// url is not valid".to_owned()))?;
-        let mut builder = AmazonS3Builder::new().with_bucket_name(bucket);
+        let mut builder = AmazonS3Builder::new().with_bucket_name(bucket).with_retry(S3_RETRY);
         for (name, value) in &settings.options {
             let key = AmazonS3ConfigKey::from_str(name)
                 .map_err(|_| Error::Settings(format!("there is no s3 option {name:?}")))?;
