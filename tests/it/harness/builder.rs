@@ -122,6 +122,8 @@ fn configuration(dir: &str, puppets: &[Puppet], settings: &[(String, String)], p
         ("retry.longest", "\"50ms\"".to_owned()),
         ("retry.unavailable_attempts", "4".to_owned()),
         ("retry.violation_attempts", "2".to_owned()),
+        ("breaker.rest", "\"5ms\"".to_owned()),
+        ("breaker.rest_longest", "\"50ms\"".to_owned()),
         ("controller.name", "\"Shop Ltd\"".to_owned()),
         ("controller.contact", "\"privacy@shop.example\"".to_owned()),
         ("controller.complaint_body", "\"The authority of Berlin\"".to_owned()),
