@@ -4,6 +4,7 @@
 mod named;
 
 pub mod advance;
+pub mod caller;
 pub mod capability;
 pub mod case;
 pub mod category;

@@ -67,6 +67,7 @@ pub(super) fn case(row: &case::Model) -> Result<Case, Error> {
     let optional = |column, micros: Option<i64>| micros.map(|micros| place.time(column, micros)).transpose();
     Ok(Case {
         id: CaseId(row.id),
+        caller: row.caller.clone(),
         request_id: row.request_id.clone(),
         right: place.named("right", &row.right)?,
         state: place.named("state", &row.state)?,

@@ -30,10 +30,6 @@ pub use openings::{Existing, Opened, Opening};
 pub use tasks::ClaimedTask;
 pub use wake::Wakes;
 
-/// Writes that may wait at once. A write takes about a millisecond in a shared commit, so this is seconds of work;
-/// who comes later is told to come back.
-const WAITING_WRITES_MAX: usize = 8_192;
-
 /// Where the tables are, and how to connect.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -41,6 +37,8 @@ pub struct Settings {
     pub url: String,
     /// Changes that share one commit at the most.
     pub batch_max: usize,
+    /// Writes that may wait at once, at least 1. Who comes later is told to come back.
+    pub waiting_max: usize,
 }
 
 /// The handle to the tables: cheap to clone.
@@ -58,7 +56,7 @@ impl Store {
         let (reader, writer) = connection::connect(&settings.url).await?;
         connection::bring_up_to_date(&writer).await?;
         let wakes = Arc::new(Wakes::default());
-        let (jobs, queue) = mpsc::channel(WAITING_WRITES_MAX);
+        let (jobs, queue) = mpsc::channel(settings.waiting_max);
         writer::spawn(writer.clone(), queue, settings.batch_max, Arc::clone(&wakes));
         Ok(Self { reader, writer, jobs, wakes })
     }

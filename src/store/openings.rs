@@ -41,8 +41,6 @@ pub struct Opening {
     pub case: Case,
     /// Its tasks; empty if it is still to be planned.
     pub tasks: Vec<Task>,
-    /// Who opens it.
-    pub caller: String,
     /// When the caller says the person asked, if it said so.
     pub received_at: Option<Timestamp>,
     /// The wrapped case key.
@@ -87,7 +85,7 @@ pub(super) async fn insert(
     let mut known = existing(transaction, openings).await?;
     let (mut new, mut answers) = (Vec::new(), Vec::with_capacity(openings.len()));
     for opening in openings {
-        let key = (opening.caller.clone(), opening.case.request_id.clone());
+        let key = (opening.case.caller.clone(), opening.case.request_id.clone());
         if let Some(existing) = known.get(&key) {
             answers.push(Ok(Opened::Existing(existing.clone())));
         } else {
@@ -134,7 +132,7 @@ type Known = BTreeMap<(String, String), Existing>;
 
 async fn existing(transaction: &DatabaseTransaction, openings: &[&Opening]) -> Result<Known, Error> {
     let rows = case::Entity::find()
-        .filter(case::Column::Caller.is_in(openings.iter().map(|o| o.caller.clone())))
+        .filter(case::Column::Caller.is_in(openings.iter().map(|o| o.case.caller.clone())))
         .filter(case::Column::RequestId.is_in(openings.iter().map(|o| o.case.request_id.clone())))
         .all(transaction)
         .await?;
@@ -186,7 +184,7 @@ fn case_row(opening: &Opening) -> case::ActiveModel {
     };
     case::ActiveModel {
         id: Set(case.id.0),
-        caller: Set(opening.caller.clone()),
+        caller: Set(case.caller.clone()),
         request_id: Set(case.request_id.clone()),
         request: Set(convert::to_json(&request)),
         right: Set(case.right.as_str().to_owned()),
@@ -221,7 +219,7 @@ fn opened_event(opening: &Opening) -> Event {
         task: None,
         name: "case.open".to_owned(),
         data: json!({
-            "v": 1, "right": case.right, "caller": opening.caller, "received_at": case.received_at,
+            "v": 1, "right": case.right, "caller": case.caller, "received_at": case.received_at,
             "due_at": case.due_at, "pseudonym": case.pseudonym, "tasks": opening.tasks.len(),
             "policy_version": case.policy_version,
         }),

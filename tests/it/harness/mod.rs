@@ -13,7 +13,7 @@ mod world;
 pub use bag::{Bag, Export};
 pub use binary::Binary;
 pub use builder::Builder;
-pub use calls::{opening, subject, task};
+pub use calls::{called, opening, subject, task};
 pub use command::{Ran, run};
 pub use status::{assert_refused, fields, metadata};
 pub use subjects::{ADA, ada, people_services};
