@@ -23,7 +23,7 @@ pub use command::{Ran, run};
 pub use database::Database;
 pub use status::{assert_refused, fields, metadata};
 pub use subjects::{ADA, ada, people_services};
-pub use world::{Mode, World};
+pub use world::{Mode, Replica, World};
 
 use std::{future::Future, time::Duration};
 
