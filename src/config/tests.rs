@@ -60,7 +60,7 @@ fn all_faults_are_named_at_once() {
         "colour = 1\n[server]\nlisten = 'localhost'\nport = 1\n[store]\nurl = 'mysql://x'\n[storage]\nurl = 'x'\n\
          [policy]\nrespond_within = '30 days'\n[engine]\nlease = '0s'\npoll = 'soon'\nopen_batch_max = 0\n\
          [retry]\ninitial = '2m'\nlongest = '1m'\n[telemetry]\nlog_format = 'xml'\n\
-         otlp_endpoint = 'collector:4317'\n[nonsense]\n[controller]\nname = ''",
+         otlp_endpoint = 'collector:4317'\nmetrics_listen = '9464'\n[nonsense]\n[controller]\nname = ''",
     );
     let expected = [
         "server.listen",
@@ -73,6 +73,7 @@ fn all_faults_are_named_at_once() {
         "engine.open_batch_max",
         "retry.longest",
         "telemetry.otlp_endpoint",
+        "telemetry.metrics_listen",
         "telemetry.log_format",
         "colour",
         "server.port",

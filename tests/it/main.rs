@@ -21,3 +21,4 @@ mod postgresql;
 mod reading;
 mod s3;
 mod serving;
+mod telemetry;
