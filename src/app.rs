@@ -117,6 +117,7 @@ pub fn telemetry_settings(config: &Config) -> telemetry::Settings {
         },
         log_filter: config.telemetry.log_filter.clone(),
         otlp_endpoint: config.telemetry.otlp_endpoint.clone(),
+        metrics_listen: config.telemetry.metrics_listen,
         service_name: "rightful".to_owned(),
     }
 }

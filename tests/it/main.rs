@@ -25,5 +25,6 @@ mod replicas;
 mod s3;
 mod serving;
 mod stopping;
+mod telemetry;
 mod traffic;
 mod year;

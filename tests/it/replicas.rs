@@ -137,7 +137,7 @@ async fn a_watch_at_one_replica_sees_what_another_one_does() {
     let case = world.open(opening(Right::Access, &[ADA])).await;
     world.puppet("marketing").called(Method::Collect, 1).await;
     let (settled, ()) = tokio::join!(soon("the watch to end", watched(&second, &case.case_id)), async {
-        world.puppet("marketing").heal()
+        world.puppet("marketing").heal();
     });
     assert_eq!(settled.reason(), CaseReason::Fulfilled);
     second.stop().await;

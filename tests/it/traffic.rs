@@ -144,7 +144,7 @@ async fn an_open_breaker_closes_by_itself_when_a_probe_is_answered() {
 async fn an_exhausted_quota_holds_the_whole_lane() {
     let clock = Arc::new(ManualClock::new("2026-03-02T09:00:00Z".parse::<Timestamp>().unwrap()));
     let world = Builder::new([album()]).clock(clock.clone()).start().await;
-    let hour = std::time::Duration::from_secs(3_600);
+    let hour = std::time::Duration::from_hours(1);
     world.puppet("album").next(Method::Collect, Fault::RetryIn(Code::ResourceExhausted, hour));
     let first = world.open(opening(Right::Access, &[ADA])).await;
     let held = async {

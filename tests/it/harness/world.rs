@@ -156,6 +156,12 @@ impl World {
         &self.server.as_ref().expect("the server runs").1
     }
 
+    /// `127.0.0.1:port` of its metrics: of a binary that was configured to show them.
+    pub fn metrics(&self) -> String {
+        let Some((Server::Binary(server), _)) = &self.server else { panic!("the binary runs") };
+        server.metrics().expect("telemetry.metrics_listen is set").to_string()
+    }
+
     /// Starts the server on the world's files.
     pub async fn start_server(&mut self) {
         let Replica { server, url } = self.replica().await;
