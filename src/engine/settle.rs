@@ -12,6 +12,7 @@ use crate::{
     domain::{CaseEvent, CaseWork, Task, TaskState, advance, case::settled_reason, statement::statements},
     export::{Described, Facts, Manifest, Part, bag, receipt},
     store::{self, CaseFile, ExportFacts, StoredCase},
+    telemetry::metrics,
     vault::CaseKey,
 };
 
@@ -57,6 +58,7 @@ impl Engine {
         };
         let expires_at = self.0.settings.export_lives.after(self.0.clock.now());
         self.change_case(stored.case.id, token, move |file| complete(file, &ending, expires_at)).await?;
+        metrics::settled(stored.case.right.as_str(), settled_reason(&tasks).as_str());
         if let Some(objects) = objects {
             // What dead attempts left behind. If this fails, it goes when the case expires.
             if let Err(error) = self.0.storage.keep_only(stored.case.id, &objects, attempt).await {

@@ -20,5 +20,7 @@ mod faults;
 mod limits;
 mod opening;
 mod outages;
+mod postgresql;
 mod reading;
+mod s3;
 mod serving;

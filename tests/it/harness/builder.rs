@@ -4,7 +4,7 @@ use std::{fmt::Write as _, fs, sync::Arc};
 
 use rightful::clock::{Clock, SystemClock};
 
-use super::{Mode, World};
+use super::{Bucket, Database, Mode, World};
 use crate::puppet::{Profile, Puppet};
 
 /// Everything about a world before it starts.
@@ -15,6 +15,8 @@ pub struct Builder {
     settings: Vec<(String, String)>,
     down: Vec<String>,
     patience: &'static str,
+    database: Option<Database>,
+    s3: bool,
 }
 
 impl Builder {
@@ -27,6 +29,8 @@ impl Builder {
             settings: Vec::new(),
             down: Vec::new(),
             patience: "1s",
+            database: None,
+            s3: false,
         }
     }
 
@@ -45,6 +49,18 @@ impl Builder {
     /// Another value of a setting: `engine.lease`, `"2s"`.
     pub fn set(mut self, key: &str, toml: &str) -> Self {
         self.settings.push((key.to_owned(), toml.to_owned()));
+        self
+    }
+
+    /// This database instead of one of the kind that the suite runs on.
+    pub fn database(mut self, database: Database) -> Self {
+        self.database = Some(database);
+        self
+    }
+
+    /// Exports are kept in a bucket of the world's own.
+    pub fn s3(mut self) -> Self {
+        self.s3 = true;
         self
     }
 
@@ -72,9 +88,17 @@ impl Builder {
             puppets.push(puppet);
         }
         let config = dir.path().join("rightful.toml");
-        let text = configuration(&dir.path().display().to_string(), &puppets, &self.settings, self.patience);
+        let database = match self.database {
+            Some(database) => database,
+            None => Database::create(dir.path()).await,
+        };
+        let mut settings = vec![("store.url".to_owned(), format!("\"{}\"", database.url()))];
+        let bucket = if self.s3 { Some(Bucket::start().await) } else { None };
+        settings.extend(bucket.iter().flat_map(Bucket::settings));
+        settings.extend(self.settings);
+        let text = configuration(&dir.path().display().to_string(), &puppets, &settings, self.patience);
         fs::write(&config, text).expect("the configuration can be written");
-        let mut world = World::new(dir, puppets, self.mode, self.clock);
+        let mut world = World::new((dir, database, bucket), puppets, self.mode, self.clock);
         world.start_server().await;
         for name in world.names() {
             if !self.down.contains(&name) {
@@ -88,7 +112,6 @@ impl Builder {
 /// Small times, so that faults are met in no time; files in the world's own folder.
 fn configuration(dir: &str, puppets: &[Puppet], settings: &[(String, String)], patience: &str) -> String {
     let mut values = vec![
-        ("store.url", database(dir)),
         ("storage.url", format!("\"file://{dir}/objects\"")),
         ("keys.ring", format!("\"{dir}/keys.json\"")),
         ("engine.lease", "\"2s\"".to_owned()),
@@ -99,6 +122,8 @@ fn configuration(dir: &str, puppets: &[Puppet], settings: &[(String, String)], p
         ("retry.longest", "\"50ms\"".to_owned()),
         ("retry.unavailable_attempts", "4".to_owned()),
         ("retry.violation_attempts", "2".to_owned()),
+        ("breaker.rest", "\"5ms\"".to_owned()),
+        ("breaker.rest_longest", "\"50ms\"".to_owned()),
         ("controller.name", "\"Shop Ltd\"".to_owned()),
         ("controller.contact", "\"privacy@shop.example\"".to_owned()),
         ("controller.complaint_body", "\"The authority of Berlin\"".to_owned()),
@@ -122,9 +147,4 @@ fn configuration(dir: &str, puppets: &[Puppet], settings: &[(String, String)], p
         .expect("a String takes everything");
     }
     text
-}
-
-/// The one place that knows which database the suite runs on.
-fn database(dir: &str) -> String {
-    format!("\"sqlite://{dir}/rightful.sqlite\"")
 }
