@@ -8,6 +8,7 @@ mod puppet;
 
 mod access;
 mod attention;
+mod bulk;
 mod callers;
 mod canary;
 mod commands;
