@@ -4,6 +4,7 @@
 mod named;
 
 pub mod advance;
+pub mod breaker;
 pub mod capability;
 pub mod case;
 pub mod category;
@@ -11,6 +12,7 @@ pub mod confirmation;
 pub mod directive;
 pub mod fault;
 pub mod id;
+pub mod lane;
 pub mod outcome;
 pub mod plan;
 pub mod retry;
@@ -21,12 +23,14 @@ pub mod subject;
 pub mod task;
 pub mod transition;
 
+pub use breaker::{Breaker, BreakerState};
 pub use capability::Capabilities;
 pub use case::{Case, CaseEvent, CaseReason, CaseState, CaseWork};
 pub use category::{Category, Ground, GroundCode, LegalBasis, Period, Recipient, Retention};
 pub use directive::{Action, Directive};
 pub use fault::{Fault, Faults};
 pub use id::{CaseId, TaskId};
+pub use lane::Lane;
 pub use outcome::{CategoryOutcome, CategoryResult, Retained, Withheld};
 pub use right::Right;
 pub use scope::Scope;

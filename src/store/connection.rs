@@ -39,7 +39,9 @@ fn options(url: &str, connections: u32, read_only: bool) -> ConnectOptions {
         .min_connections(1)
         .acquire_timeout(Duration::from_secs(30))
         .sqlx_logging(false)
-        .test_before_acquire(false)
+        // A server that was restarted leaves dead connections in the pool, each of which would fail somebody's call. A
+        // file has no such thing.
+        .test_before_acquire(!url.starts_with("sqlite:"))
         .map_sqlx_sqlite_opts(move |sqlite| {
             let sqlite = sqlite
                 .create_if_missing(true)

@@ -10,7 +10,7 @@ use serde_json::json;
 use tonic::Code;
 
 use crate::{
-    harness::{Builder, World, opening, task},
+    harness::{Builder, Database, World, opening, task},
     puppet::{Fault, Method, Person, Profile, category},
 };
 
@@ -47,11 +47,18 @@ fn everything(folder: &Path, found: &mut Vec<(String, Vec<u8>)>) {
     }
 }
 
-/// Fails if the canary, or its hex, stands anywhere below the world's folder, in a file or in a file's name.
-fn assert_nowhere(world: &World) {
+/// Fails if the canary, or its hex, stands anywhere below the world's folder, in a file or in a file's name,
+/// or in a table.
+async fn assert_nowhere(world: &World) {
     let mut files = Vec::new();
     everything(world.dir(), &mut files);
-    for expected in ["rightful.sqlite", "server.log", "keys.json", "/objects/"] {
+    let tables = match world.database() {
+        Database::Sqlite { .. } => "rightful.sqlite",
+        Database::Postgresql { .. } => "case_identifiers",
+    };
+    let rows = world.database().rows().await;
+    files.extend(rows.into_iter().map(|(table, row)| (table, row.into_bytes())));
+    for expected in [tables, "server.log", "keys.json", "/objects/"] {
         assert!(files.iter().any(|(path, _)| path.contains(expected)), "{expected} was looked at");
     }
     for (path, bytes) in files {
@@ -109,7 +116,7 @@ async fn personal_data_stands_nowhere_in_clear() {
     }
 
     // While it runs, with the write-ahead log and all; and after it has ended.
-    assert_nowhere(&world);
+    assert_nowhere(&world).await;
     world.kill().await;
-    assert_nowhere(&world);
+    assert_nowhere(&world).await;
 }

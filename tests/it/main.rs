@@ -17,5 +17,6 @@ mod erasure;
 mod faults;
 mod opening;
 mod outages;
+mod postgresql;
 mod reading;
 mod serving;

@@ -4,7 +4,7 @@ use std::{fmt::Write as _, fs, sync::Arc};
 
 use rightful::clock::{Clock, SystemClock};
 
-use super::{Mode, World};
+use super::{Database, Mode, World};
 use crate::puppet::{Profile, Puppet};
 
 /// Everything about a world before it starts.
@@ -15,6 +15,7 @@ pub struct Builder {
     settings: Vec<(String, String)>,
     down: Vec<String>,
     patience: &'static str,
+    database: Option<Database>,
 }
 
 impl Builder {
@@ -27,6 +28,7 @@ impl Builder {
             settings: Vec::new(),
             down: Vec::new(),
             patience: "1s",
+            database: None,
         }
     }
 
@@ -45,6 +47,12 @@ impl Builder {
     /// Another value of a setting: `engine.lease`, `"2s"`.
     pub fn set(mut self, key: &str, toml: &str) -> Self {
         self.settings.push((key.to_owned(), toml.to_owned()));
+        self
+    }
+
+    /// This database instead of one of the kind that the suite runs on.
+    pub fn database(mut self, database: Database) -> Self {
+        self.database = Some(database);
         self
     }
 
@@ -72,9 +80,15 @@ impl Builder {
             puppets.push(puppet);
         }
         let config = dir.path().join("rightful.toml");
-        let text = configuration(&dir.path().display().to_string(), &puppets, &self.settings, self.patience);
+        let database = match self.database {
+            Some(database) => database,
+            None => Database::create(dir.path()).await,
+        };
+        let mut settings = vec![("store.url".to_owned(), format!("\"{}\"", database.url()))];
+        settings.extend(self.settings);
+        let text = configuration(&dir.path().display().to_string(), &puppets, &settings, self.patience);
         fs::write(&config, text).expect("the configuration can be written");
-        let mut world = World::new(dir, puppets, self.mode, self.clock);
+        let mut world = World::new((dir, database), puppets, self.mode, self.clock);
         world.start_server().await;
         for name in world.names() {
             if !self.down.contains(&name) {
@@ -88,7 +102,6 @@ impl Builder {
 /// Small times, so that faults are met in no time; files in the world's own folder.
 fn configuration(dir: &str, puppets: &[Puppet], settings: &[(String, String)], patience: &str) -> String {
     let mut values = vec![
-        ("store.url", database(dir)),
         ("storage.url", format!("\"file://{dir}/objects\"")),
         ("keys.ring", format!("\"{dir}/keys.json\"")),
         ("engine.lease", "\"2s\"".to_owned()),
@@ -122,9 +135,4 @@ fn configuration(dir: &str, puppets: &[Puppet], settings: &[(String, String)], p
         .expect("a String takes everything");
     }
     text
-}
-
-/// The one place that knows which database the suite runs on.
-fn database(dir: &str) -> String {
-    format!("\"sqlite://{dir}/rightful.sqlite\"")
 }

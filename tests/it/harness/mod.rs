@@ -4,7 +4,9 @@ mod bag;
 mod binary;
 mod builder;
 mod calls;
+mod cluster;
 mod command;
+mod database;
 mod embedded;
 mod status;
 mod subjects;
@@ -14,7 +16,9 @@ pub use bag::{Bag, Export};
 pub use binary::Binary;
 pub use builder::Builder;
 pub use calls::{opening, subject, task};
+pub use cluster::Cluster;
 pub use command::{Ran, run};
+pub use database::Database;
 pub use status::{assert_refused, fields, metadata};
 pub use subjects::{ADA, ada, people_services};
 pub use world::{Mode, World};
@@ -28,4 +32,13 @@ const PATIENCE: Duration = Duration::from_secs(40);
 pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     let done = tokio::time::timeout(PATIENCE, future).await;
     done.unwrap_or_else(|_| panic!("waited in vain for {what}"))
+}
+
+/// A variable of whoever runs the tests.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the product reads its environment in config; this is the suite's own"
+)]
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }

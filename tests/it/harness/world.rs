@@ -12,7 +12,7 @@ use rightful::{
 use tempfile::TempDir;
 use tonic::transport::{Channel, Endpoint};
 
-use super::{Builder, binary::Binary, embedded::Embedded, soon};
+use super::{Builder, Database, binary::Binary, embedded::Embedded, soon};
 use crate::puppet::{Profile, Puppet};
 
 /// Lines of the server's log that a failing test shows.
@@ -39,6 +39,8 @@ pub struct World {
     mode: Mode,
     clock: Arc<dyn Clock>,
     server: Option<(Server, String)>,
+    /// Behind the server: it goes when nobody is connected any more.
+    database: Database,
 }
 
 impl Drop for World {
@@ -59,13 +61,23 @@ impl World {
         Builder::new(profiles).start().await
     }
 
-    pub(super) fn new(dir: TempDir, puppets: Vec<Puppet>, mode: Mode, clock: Arc<dyn Clock>) -> Self {
-        Self { dir, puppets, mode, clock, server: None }
+    pub(super) fn new(
+        (dir, database): (TempDir, Database),
+        puppets: Vec<Puppet>,
+        mode: Mode,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { dir, puppets, mode, clock, server: None, database }
     }
 
     /// Where everything of this world is written.
     pub fn dir(&self) -> &Path {
         self.dir.path()
+    }
+
+    /// Where its tables are.
+    pub const fn database(&self) -> &Database {
+        &self.database
     }
 
     /// The puppet of this name.
