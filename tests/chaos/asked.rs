@@ -39,7 +39,12 @@ impl Asked {
     /// None if only help was wanted.
     pub fn read(arguments: &[String]) -> anyhow::Result<Option<Self>> {
         let (mut seed, mut seeds) = (1_u64, 1);
-        let mut asked = Self { seeds: Vec::new(), lasts: SHORT, databases: vec![Kind::Sqlite], replicas: 2 };
+        let mut asked = Self {
+            seeds: Vec::new(),
+            lasts: SHORT,
+            databases: vec![Kind::Sqlite, Kind::Postgresql],
+            replicas: 2,
+        };
         let mut arguments = arguments.iter();
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().ok_or_else(|| anyhow::anyhow!("{argument} has no value"));

@@ -37,14 +37,14 @@ async fn commit(world: &World, fault: &Fault) -> anyhow::Result<()> {
         Fault::KillReplica { replica, down } => world.replicas[*replica].kill(*down).await,
         Fault::FreezeReplica { replica, frozen } => world.replicas[*replica].freeze(*frozen).await,
         Fault::KillDownstream { downstream, down } => world.downstreams[*downstream].kill(*down).await,
-        Fault::Cut { link } => world.proxy(*link).cut(),
+        Fault::Cut { link } => world.proxy(*link)?.cut(),
         Fault::Silence { link, direction, lasts } => {
-            let proxy = world.proxy(*link);
+            let proxy = world.proxy(*link)?;
             proxy.silence(Some(*direction));
             time::sleep(*lasts).await;
             proxy.silence(None);
         }
-        Fault::RestartDatabase => anyhow::bail!("this database is no server"),
+        Fault::RestartDatabase => world.database.restart().await?,
         Fault::BreakStorage { lasts } => world.storage.fail_for(*lasts).await?,
         Fault::Misbehave { downstream, misdeed, times } => {
             world.downstreams[*downstream].say(&format!("{times} {misdeed}")).await;

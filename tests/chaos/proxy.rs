@@ -2,16 +2,14 @@
 
 use std::{
     net::SocketAddr,
+    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard},
 };
 
 use anyhow::Context as _;
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{
-        TcpListener, TcpStream,
-        tcp::{OwnedReadHalf, OwnedWriteHalf},
-    },
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream, UnixStream},
     sync::watch,
     task::{AbortHandle, JoinSet},
 };
@@ -20,6 +18,15 @@ use crate::plan::Direction;
 
 /// Bytes that one direction of a connection holds: small, so that a silence is felt soon.
 const BUFFER_BYTES: usize = 16 << 10;
+
+/// Where a proxy leads.
+#[derive(Clone, Debug)]
+pub enum End {
+    Port(SocketAddr),
+    Socket(PathBuf),
+    /// Nobody is there yet.
+    Nowhere,
+}
 
 /// A clone is the same proxy. It ends with the last one.
 #[derive(Clone)]
@@ -30,7 +37,7 @@ pub struct Proxy {
 }
 
 struct Shared {
-    target: Mutex<SocketAddr>,
+    end: Mutex<End>,
     connections: Mutex<JoinSet<()>>,
     silence: watch::Sender<Option<Direction>>,
 }
@@ -44,22 +51,22 @@ impl Drop for Ended {
 }
 
 impl Proxy {
-    /// A free loopback port that leads to `target`.
-    pub async fn open(target: SocketAddr) -> anyhow::Result<Self> {
+    /// A free loopback port that leads there.
+    pub async fn open(end: End) -> anyhow::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await.context("no loopback port is free")?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
-            target: Mutex::new(target),
+            end: Mutex::new(end),
             connections: Mutex::default(),
             silence: watch::Sender::new(None),
         });
         let own = Arc::clone(&shared);
         let accepting = tokio::spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
-                let target = *own.target.lock().expect("nobody panics with a target");
+                let end = own.end.lock().expect("nobody panics with an end").clone();
                 let silence = own.silence.subscribe();
                 let mut connections = own.connections();
-                connections.spawn(connect(socket, target, silence));
+                connections.spawn(connect(socket, end, silence));
                 while connections.try_join_next().is_some() {}
             }
         });
@@ -72,8 +79,8 @@ impl Proxy {
     }
 
     /// Where new connections lead from now on.
-    pub fn aim(&self, target: SocketAddr) {
-        *self.shared.target.lock().expect("nobody panics with a target") = target;
+    pub fn aim(&self, address: SocketAddr) {
+        *self.shared.end.lock().expect("nobody panics with an end") = End::Port(address);
     }
 
     /// Cuts every connection: what is under way is lost.
@@ -93,21 +100,42 @@ impl Shared {
     }
 }
 
-async fn connect(socket: TcpStream, target: SocketAddr, silence: watch::Receiver<Option<Direction>>) {
+async fn connect(socket: TcpStream, end: End, silence: watch::Receiver<Option<Direction>>) {
     // If nobody is there, the caller's connection ends.
-    let Ok(other) = TcpStream::connect(target).await else { return };
+    match end {
+        End::Port(address) => {
+            if let Ok(other) = TcpStream::connect(address).await {
+                let (from, to) = other.into_split();
+                carry(socket, from, to, silence).await;
+            }
+        }
+        End::Socket(path) => {
+            if let Ok(other) = UnixStream::connect(path).await {
+                let (from, to) = other.into_split();
+                carry(socket, from, to, silence).await;
+            }
+        }
+        End::Nowhere => {}
+    }
+}
+
+async fn carry(
+    socket: TcpStream,
+    from_end: impl AsyncRead + Unpin,
+    to_end: impl AsyncWrite + Unpin,
+    silence: watch::Receiver<Option<Direction>>,
+) {
     let (from_caller, to_caller) = socket.into_split();
-    let (from_target, to_target) = other.into_split();
     // However one direction ends, both are over: neither gRPC nor PostgreSQL uses half a connection.
     tokio::select! {
-        () = pump(from_caller, to_target, silence.clone(), Direction::There) => {}
-        () = pump(from_target, to_caller, silence, Direction::Back) => {}
+        () = pump(from_caller, to_end, silence.clone(), Direction::There) => {}
+        () = pump(from_end, to_caller, silence, Direction::Back) => {}
     }
 }
 
 async fn pump(
-    mut from: OwnedReadHalf,
-    mut to: OwnedWriteHalf,
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
     mut silence: watch::Receiver<Option<Direction>>,
     way: Direction,
 ) {

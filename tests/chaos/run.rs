@@ -54,7 +54,7 @@ fn again(seed: u64, kind: Kind, asked: &Asked) -> String {
 /// How the same cases end when nothing goes wrong. On what they end, nothing depends: the simplest will do.
 async fn undisturbed(seed: u64, asked: &Asked) -> anyhow::Result<BTreeMap<u64, Ending>> {
     let folder = Folder::new()?;
-    let setup = Setup { seed, people: asked.people(), replicas: 1 };
+    let setup = Setup { seed, people: asked.people(), replicas: 1, database: Kind::Sqlite };
     let started = Instant::now();
     let world = World::start(&folder.path, setup).await?;
     let cases = caller::open_all(&world, Duration::ZERO).await?;
@@ -78,13 +78,14 @@ async fn disturbed(
     let folder = Folder::new()?;
     let server = kind == Kind::Postgresql;
     let replicas = if server { asked.replicas } else { 1 };
-    let shape = Shape { replicas, database_server: server, storage_server: server, lasts: asked.lasts };
+    let shape = Shape { replicas, database_server: server, storage_server: false, lasts: asked.lasts };
     let faults = plan(seed, shape);
     println!("seed {seed} on {kind:?}, replicas: {replicas}, faults: {}", faults.len());
     for timed in &faults {
         println!("{timed}");
     }
-    let world = World::start(&folder.path, Setup { seed, people: asked.people(), replicas }).await?;
+    let world =
+        World::start(&folder.path, Setup { seed, people: asked.people(), replicas, database: kind }).await?;
     // The last cases are opened while there are still faults to come.
     let pace = asked.lasts.mul_f64(0.9) / u32::try_from(asked.people())?;
     let opening = Arc::clone(&world);

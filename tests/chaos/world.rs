@@ -16,11 +16,12 @@ use tonic::transport::{Channel, Endpoint};
 
 use crate::{
     DOWNSTREAM,
+    asked::Kind,
     database::Database,
     kept::{Kept, Recipe, Surprises},
     people::SERVICES,
     plan::Link,
-    proxy::Proxy,
+    proxy::{End, Proxy},
     storage::Storage,
 };
 
@@ -54,6 +55,7 @@ const TOLD_TO_DIE: i32 = 137;
 #[derive(Clone, Copy, Debug)]
 pub struct Setup {
     pub seed: u64,
+    pub database: Kind,
     /// Each has one case.
     pub people: u64,
     pub replicas: usize,
@@ -74,18 +76,23 @@ pub struct World {
 impl World {
     /// Starts everything in `folder`; every downstream has described itself when it answers.
     pub async fn start(folder: &Path, setup: Setup) -> anyhow::Result<Arc<Self>> {
+        let database = match setup.database {
+            Kind::Sqlite => Database::sqlite(folder),
+            Kind::Postgresql => Database::postgresql().await?,
+        };
+        let proxies = database.proxy().map(|proxy| (Link::Database, proxy.clone())).into_iter().collect();
         let mut world = Self {
             setup,
             folder: folder.to_owned(),
             downstreams: Vec::new(),
             replicas: Vec::new(),
-            database: Database::sqlite(folder),
+            database,
             storage: Storage::folder(folder),
             surprises: Surprises::default(),
-            proxies: BTreeMap::new(),
+            proxies,
         };
         for (position, name) in SERVICES.into_iter().enumerate() {
-            let proxy = Proxy::open(SocketAddr::from(([127, 0, 0, 1], 9))).await?;
+            let proxy = Proxy::open(End::Nowhere).await?;
             let downstream = Kept::start(world.downstream(name, proxy.clone()), &world.surprises).await?;
             world.downstreams.push(downstream);
             world.proxies.insert(Link::Downstream(position), proxy);
@@ -174,8 +181,8 @@ impl World {
     }
 
     /// The proxy in between.
-    pub fn proxy(&self, link: Link) -> &Proxy {
-        &self.proxies[&link]
+    pub fn proxy(&self, link: Link) -> anyhow::Result<&Proxy> {
+        self.proxies.get(&link).with_context(|| format!("there is nothing between us and the {link}"))
     }
 
     /// Ends everything that goes wrong.
