@@ -88,6 +88,7 @@ async fn do_work(engine: &Engine, stored: &StoredCase, token: Uuid) -> Result<()
     match stored.work {
         Some(CaseWork::Plan) => engine.plan_later(stored, token).await,
         Some(CaseWork::Settle) => engine.settle(stored, token).await,
+        Some(CaseWork::Sweep) => engine.sweep(stored, token).await,
         Some(CaseWork::Expire) => engine.expire(stored, token).await,
         None => Ok(()),
     }

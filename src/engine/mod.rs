@@ -23,6 +23,7 @@ mod record;
 mod resolve;
 mod retry;
 mod settle;
+mod sweep;
 mod watch;
 
 use std::{sync::Arc, time::Duration};
