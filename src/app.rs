@@ -9,6 +9,7 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use crate::{
     clock::Clock,
     config::Config,
+    domain::lane::Rate,
     downstream::{self, Registry},
     engine::{self, Engine, Lanes, Tools},
     export::{self, Storage},
@@ -47,9 +48,10 @@ impl App {
             );
         }
         let batch_max = usize::try_from(config.engine.open_batch_max).unwrap_or(usize::MAX);
-        let store = Store::open(&store::Settings { url: config.store.url.clone(), batch_max })
-            .await
-            .context("cannot open the database")?;
+        let store =
+            Store::open(&store::Settings { url: config.store.url.clone(), batch_max }, clock.new_id())
+                .await
+                .context("cannot open the database")?;
         let storage = Storage::open(&export::Settings {
             url: config.storage.url.clone(),
             options: config.storage.options.clone(),
@@ -120,6 +122,7 @@ fn downstream_settings(downstream: &crate::config::Downstream) -> downstream::Se
         name: downstream.name.clone(),
         endpoint: downstream.endpoint.clone(),
         parallel_calls: downstream.parallel_calls,
+        rate: downstream.calls_per_minute.map(|per_minute| Rate { per_minute, burst: downstream.burst }),
         connect_timeout: downstream.connect_timeout.unsigned_abs(),
         call_timeout: downstream.call_timeout.unsigned_abs(),
         idle_timeout: downstream.idle_timeout.unsigned_abs(),
@@ -136,5 +139,7 @@ fn engine_settings(config: &Config) -> engine::Settings {
         respond_within: config.policy.respond_within.clone(),
         export_lives: config.policy.export_lives.clone(),
         retry: config.retry,
+        breaker: config.breaker,
+        calls_per_lane: config.engine.calls_per_lane,
     }
 }

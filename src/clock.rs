@@ -1,6 +1,11 @@
 //! The home of time, ids and chance: everywhere else they are parameters.
 
-use std::{future::Future, pin::Pin, sync::Mutex};
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{Mutex, PoisonError},
+    time::Instant,
+};
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
@@ -13,6 +18,10 @@ pub trait Clock: Send + Sync + 'static {
 
     /// Completes once the time is `at` or later.
     fn until(&self, at: Timestamp) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+
+    /// The database says that it is `now`: where several replicas share a database, its time is everybody's. A clock that
+    /// tells a time of its own ignores this.
+    fn synchronise(&self, _now: Timestamp) {}
 
     /// A new id: UUIDv7 (RFC 9562), which sorts by time.
     fn new_id(&self) -> Uuid {
@@ -43,6 +52,32 @@ impl Clock for SystemClock {
     fn until(&self, at: Timestamp) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         let wait = at.duration_since(self.now()).max(SignedDuration::ZERO).unsigned_abs();
         Box::pin(tokio::time::sleep(wait))
+    }
+}
+
+/// The database's time, once it is known; the machine's until then. Between two looks the monotonic clock carries it on,
+/// so that neither a wrong clock of this machine nor a jump of it moves leases and due times.
+#[derive(Debug, Default)]
+pub struct DatabaseClock {
+    known: Mutex<Option<(Timestamp, Instant)>>,
+}
+
+impl Clock for DatabaseClock {
+    fn now(&self) -> Timestamp {
+        let known = *self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((then, at)) = known else { return SystemClock.now() };
+        let since = SignedDuration::try_from(at.elapsed()).unwrap_or(SignedDuration::MAX);
+        let now = then.saturating_add(since).unwrap_or(Timestamp::MAX);
+        Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
+    }
+
+    fn until(&self, at: Timestamp) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        let wait = at.duration_since(self.now()).max(SignedDuration::ZERO).unsigned_abs();
+        Box::pin(tokio::time::sleep(wait))
+    }
+
+    fn synchronise(&self, now: Timestamp) {
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, Instant::now()));
     }
 }
 
@@ -77,5 +112,20 @@ impl Clock for ManualClock {
             // An error means that the clock is gone, and with it the time that was waited for.
             let _ = now.wait_for(|now| *now >= at).await;
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_database_tells_the_time() {
+        let clock = DatabaseClock::default();
+        let hour = SignedDuration::from_hours(1);
+        let ahead = clock.now() + hour;
+        clock.synchronise(ahead);
+        let told = clock.now();
+        assert!(told >= ahead && told < ahead + hour, "an hour ahead of this machine, and going on");
     }
 }

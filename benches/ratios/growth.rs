@@ -12,11 +12,12 @@ use std::{
 use jiff::SignedDuration;
 use rightful::{
     clock::{Clock as _, SystemClock},
+    domain::lane::Limits,
     proto::{
         downstream::v1::{Identifier, Right},
         v1::{CaseState, ListCasesRequest},
     },
-    store::{self, Store},
+    store::{self, Claim, Store},
 };
 use sea_orm::sqlx::{self, AssertSqlSafe, Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
@@ -185,16 +186,23 @@ async fn claims(both: &[Stored; 2]) -> anyhow::Result<(f64, f64)> {
     let mut stores = Vec::new();
     for stored in both {
         let url = format!("sqlite://{}", stored.folder.path().join("rightful.sqlite").display());
-        stores.push(Store::open(&store::Settings { url, batch_max: 1 }).await?);
+        stores.push(Store::open(&store::Settings { url, batch_max: 1 }, SystemClock.new_id()).await?);
     }
     let mut times = [Vec::new(), Vec::new()];
     // Another claim would find fewer tasks among the few cases.
     for _ in 0..FEW / 10 / u64::from(CLAIM) {
         for (store, times) in stores.iter().zip(&mut times) {
             let now = SystemClock.now();
-            let until = now.saturating_add(SignedDuration::from_secs(30))?;
+            let claim = Claim {
+                downstream: NAME.to_owned(),
+                now,
+                until: now.saturating_add(SignedDuration::from_secs(30))?,
+                token: SystemClock.new_id(),
+                limits: Limits { parallel_calls: u32::MAX, rate: None },
+                wanted: CLAIM,
+            };
             let start = Instant::now();
-            let claimed = store.claim(NAME, (now, until), SystemClock.new_id(), CLAIM).await?;
+            let claimed = store.claim(claim).await?.tasks;
             times.push(milliseconds(start));
             anyhow::ensure!(claimed.len() == CLAIM as usize, "only {} tasks were due", claimed.len());
         }

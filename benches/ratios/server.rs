@@ -31,6 +31,8 @@ fn downstream((name, endpoint): &(String, String)) -> Downstream {
         name: name.clone(),
         endpoint: endpoint.clone(),
         parallel_calls: 8,
+        calls_per_minute: None,
+        burst: 1,
         connect_timeout: SignedDuration::from_secs(5),
         call_timeout: SignedDuration::from_secs(30),
         idle_timeout: SignedDuration::from_mins(30),

@@ -96,6 +96,9 @@ fn values(config: &Config) -> Vec<(String, String)> {
     say("retry.longest", &format!("{:#}", config.retry.longest));
     say("retry.unavailable_attempts", &config.retry.unavailable_attempts);
     say("retry.violation_attempts", &config.retry.violation_attempts);
+    say("breaker.failures", &config.breaker.failures);
+    say("breaker.rest", &format!("{:#}", config.breaker.rest));
+    say("breaker.rest_longest", &format!("{:#}", config.breaker.rest_longest));
     let log_format = match config.telemetry.log_format {
         LogFormat::Text => "text",
         LogFormat::Json => "json",

@@ -16,8 +16,9 @@ use crate::{
     proto::{
         downstream::v1::Category,
         v1::{
-            CheckDownstreamRequest, CheckDownstreamResponse, DescribeDownstreamRequest, Downstream,
-            ListDownstreamsRequest, ListDownstreamsResponse,
+            BreakerState, CheckDownstreamRequest, CheckDownstreamResponse, DescribeDownstreamRequest,
+            Downstream, ListDownstreamsRequest, ListDownstreamsResponse, PauseDownstreamRequest,
+            ResumeDownstreamRequest,
         },
     },
 };
@@ -41,6 +42,19 @@ pub(super) enum Command {
         /// Their names in the configuration. Default: all of them.
         names: Vec<String>,
     },
+    /// Stop calling one, on all replicas, until it is resumed.
+    Pause {
+        /// Its name in the configuration.
+        name: String,
+        /// Why, for those who wonder. No personal data.
+        #[arg(long, default_value = "")]
+        note: String,
+    },
+    /// Call it again, and forget its failures.
+    Resume {
+        /// Its name in the configuration.
+        name: String,
+    },
 }
 
 pub(super) async fn run(global: &Global, command: Command) -> Result<(), Failure> {
@@ -57,12 +71,32 @@ pub(super) async fn run(global: &Global, command: Command) -> Result<(), Failure
         Command::Describe { name } => {
             let request = timed(DescribeDownstreamRequest { name });
             let answer = client.downstreams.describe_downstream(request).await?.into_inner();
-            match (global.output, &answer.downstream) {
-                (Format::Table, Some(downstream)) => output::line(described(downstream, now)),
-                _ => output::json(&answer),
-            }
+            show(global.output, &answer, answer.downstream.as_ref(), now)
         }
         Command::Check { names } => check(&mut client, names, global.output).await,
+        Command::Pause { name, note } => {
+            let request = timed(PauseDownstreamRequest { name, note });
+            let answer = client.downstreams.pause_downstream(request).await?.into_inner();
+            show(global.output, &answer, answer.downstream.as_ref(), now)
+        }
+        Command::Resume { name } => {
+            let request = timed(ResumeDownstreamRequest { name });
+            let answer = client.downstreams.resume_downstream(request).await?.into_inner();
+            show(global.output, &answer, answer.downstream.as_ref(), now)
+        }
+    }
+}
+
+/// One downstream: its facts for people, the whole answer for programs.
+fn show(
+    format: Format,
+    answer: &impl prost::Name,
+    downstream: Option<&Downstream>,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    match (format, downstream) {
+        (Format::Table, Some(downstream)) => output::line(described(downstream, now)),
+        _ => output::json(answer),
     }
 }
 
@@ -140,17 +174,28 @@ fn table(listed: &ListDownstreamsResponse, now: Timestamp) -> String {
     if listed.downstreams.is_empty() {
         return "no downstreams: register them in the configuration, one [[downstream]] table each".into();
     }
-    let headings =
-        ["DOWNSTREAM", "ENDPOINT", "UNDERSTANDS", "PROVIDES", "RIGHTS", "BACKLOG", "DESCRIBED", "LAST ERROR"];
+    let headings = [
+        "DOWNSTREAM",
+        "ENDPOINT",
+        "UNDERSTANDS",
+        "PROVIDES",
+        "RIGHTS",
+        "TRAFFIC",
+        "BACKLOG",
+        "DESCRIBED",
+        "LAST ERROR",
+    ];
     let mut table = Table::new(&headings);
     for downstream in &listed.downstreams {
         let described = time::away(downstream.describe_time.as_ref(), now);
+        let (traffic, tone) = traffic(downstream, now);
         table.row([
             downstream.name.as_str().into(),
             downstream.endpoint.as_str().into(),
             downstream.understands.join(", ").into(),
             downstream.provides.join(", ").into(),
             rights(downstream).into(),
+            Field::toned(traffic, tone),
             Field::number(words::grouped(downstream.backlog)),
             if described.is_empty() { Field::toned("never", Tone::Bad) } else { described.into() },
             Field::toned(downstream.last_error.as_str(), Tone::Bad),
@@ -173,6 +218,9 @@ fn described(downstream: &Downstream, now: Timestamp) -> String {
         downstream.backup_horizon.as_ref().map(|horizon| horizon.seconds.max(0).unsigned_abs() / 86_400);
     facts.fact("backups live", days.map(|days| words::count(days, "day")).unwrap_or_default());
     facts.fact("parallel calls", downstream.parallel_calls.to_string());
+    facts.fact("calls under way", downstream.calls_under_way.to_string());
+    let (traffic, tone) = traffic(downstream, now);
+    facts.fact("traffic", Field::toned(traffic, tone));
     facts.fact("backlog", words::grouped(downstream.backlog));
     facts.fact("last error", Field::toned(downstream.last_error.as_str(), Tone::Bad));
     let mut categories =
@@ -195,6 +243,21 @@ fn described(downstream: &Downstream, now: Timestamp) -> String {
         ]);
     }
     format!("{}\n\n{}", facts.text(), categories.text())
+}
+
+/// Whether it is called just now.
+fn traffic(downstream: &Downstream, now: Timestamp) -> (String, Tone) {
+    if let Some(pause) = &downstream.pause {
+        let since = time::away(pause.pause_time.as_ref(), now);
+        let note = if pause.note.is_empty() { String::new() } else { format!(": {}", pause.note) };
+        return (format!("paused {since}{note}"), Tone::Bad);
+    }
+    let next = time::away(downstream.breaker_retry_time.as_ref(), now);
+    match downstream.breaker() {
+        BreakerState::Open => (format!("left alone, tried {next}"), Tone::Bad),
+        BreakerState::HalfOpen => ("tried just now".to_owned(), Tone::Bad),
+        BreakerState::Closed | BreakerState::Unspecified => ("open".to_owned(), Tone::Good),
+    }
 }
 
 fn rights(downstream: &Downstream) -> String {

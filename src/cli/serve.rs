@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     app::{self, App},
-    clock::SystemClock,
+    clock::DatabaseClock,
     config::Config,
     telemetry,
 };
@@ -48,7 +48,7 @@ async fn until_asked_to_end(config: Config) -> Result<(), Failure> {
     let listener = TcpListener::bind(address)
         .await
         .map_err(|error| Failure::new(Exit::Fault, format!("cannot listen on {address}: {error}")))?;
-    let app = App::build(config, Arc::new(SystemClock)).await?;
+    let app = App::build(config, Arc::new(DatabaseClock::default())).await?;
     let running = app.start(listener)?;
     // On stderr: stdout has the log, which may be JSON.
     eprintln!("rightful serves on http://{}", running.address());

@@ -8,7 +8,7 @@ use super::{
     Config, Controller, Engine, Keys, LogFormat, Policy, Server, Storage, Store, Telemetry, downstream,
     settings::Settings,
 };
-use crate::domain::{Faults, retry};
+use crate::domain::{Faults, breaker, retry};
 
 /// Names, paths and URLs are short; a longer one is a mistake.
 const TEXT_BYTES_MAX: usize = 1_024;
@@ -41,6 +41,7 @@ pub(super) fn sections(settings: &mut Settings) -> Config {
         },
         engine: engine(settings),
         retry: retry(settings),
+        breaker: breaker(settings),
         telemetry: telemetry(settings),
         downstreams: downstream::all(settings),
     }
@@ -100,6 +101,7 @@ fn engine(settings: &mut Settings) -> Engine {
             SignedDuration::ZERO..=DAY * 30,
         ),
         open_batch_max: settings.number("engine.open_batch_max", 256, 1..=10_000),
+        calls_per_lane: settings.number("engine.calls_per_lane", 64, 1..=1_024),
     }
 }
 
@@ -113,6 +115,19 @@ fn retry(settings: &mut Settings) -> retry::Policy {
     };
     if policy.initial > policy.longest {
         settings.fault("retry.longest", "must not be shorter than retry.initial");
+    }
+    policy
+}
+
+fn breaker(settings: &mut Settings) -> breaker::Policy {
+    let least = SignedDuration::from_millis(1);
+    let policy = breaker::Policy {
+        failures: settings.number("breaker.failures", 5, 1..=10_000),
+        rest: settings.duration("breaker.rest", SECOND * 5, least..=HOUR),
+        rest_longest: settings.duration("breaker.rest_longest", SECOND * 300, least..=DAY),
+    };
+    if policy.rest > policy.rest_longest {
+        settings.fault("breaker.rest_longest", "must not be shorter than breaker.rest");
     }
     policy
 }

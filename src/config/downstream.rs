@@ -12,6 +12,10 @@ use crate::domain::subject::{NAME_RULE, is_name};
 const DOWNSTREAMS_MAX: usize = 1_000;
 /// Calls at once at the most: more than HTTP/2 servers commonly allow on a connection several times over.
 const PARALLEL_CALLS_MAX: u32 = 1_024;
+/// Calls a minute at the most: 100,000 a second is more than rightful makes.
+const RATE_MAX: u32 = 6_000_000;
+/// Calls at once after a rest: a second's worth of the fastest rate.
+const BURST_MAX: u32 = 100_000;
 /// No timeout is shorter, or a busy machine would meet it without any fault.
 const TIMEOUT_LEAST: SignedDuration = SignedDuration::from_millis(10);
 /// No single answer takes longer: longer work is answered `working` and polled.
@@ -30,6 +34,10 @@ pub struct Downstream {
     pub endpoint: String,
     /// Calls at once at the most, 1 to 1,024. The downstream may ask for fewer.
     pub parallel_calls: u32,
+    /// Calls a minute at the most, 1 to 6,000,000, of all replicas together. Absent: no limit.
+    pub calls_per_minute: Option<u32>,
+    /// Calls that may come at once after a rest, if calls a minute are limited, 1 to 100,000.
+    pub burst: u32,
     /// How long connecting may take. 10 ms to 1 h, as are the next two.
     pub connect_timeout: SignedDuration,
     /// How long a call may take that answers one message.
@@ -67,6 +75,9 @@ fn one(settings: &mut Settings, at: &str) -> Downstream {
     if !is_endpoint(&endpoint) {
         settings.fault(&format!("{at}.endpoint"), ENDPOINT_RULE);
     }
+    let limits_rate = settings.has(&format!("{at}.calls_per_minute"));
+    let calls_per_minute = settings.number(&format!("{at}.calls_per_minute"), 1, 1..=RATE_MAX);
+    let burst = settings.number(&format!("{at}.burst"), (calls_per_minute / 60).max(1), 1..=BURST_MAX);
     let mut timeout = |key: &str, default_s: i64, most: SignedDuration| {
         settings.duration(&format!("{at}.{key}"), SignedDuration::from_secs(default_s), TIMEOUT_LEAST..=most)
     };
@@ -78,6 +89,8 @@ fn one(settings: &mut Settings, at: &str) -> Downstream {
         idle_timeout: timeout("idle_timeout", 60, TIMEOUT_MOST),
         collect_timeout: timeout("collect_timeout", 6 * 3_600, COLLECT_MOST),
         parallel_calls: settings.number(&format!("{at}.parallel_calls"), 8, 1..=PARALLEL_CALLS_MAX),
+        calls_per_minute: limits_rate.then_some(calls_per_minute),
+        burst,
     }
 }
 

@@ -21,7 +21,7 @@ use std::{
 
 use config::{Environment, File, FileFormat};
 
-use crate::domain::{Faults, retry};
+use crate::domain::{Faults, breaker, retry};
 use settings::Settings;
 
 /// What every variable of ours starts with.
@@ -48,6 +48,8 @@ pub struct Config {
     pub engine: Engine,
     /// `[retry]`: how failed calls are tried again.
     pub retry: retry::Policy,
+    /// `[breaker]`: when a downstream that fails again and again is left alone.
+    pub breaker: breaker::Policy,
     /// `[telemetry]`: logs and traces.
     pub telemetry: Telemetry,
     /// `[[downstream]]`: the registered services, in the order of the file, each name once.

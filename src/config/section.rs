@@ -83,6 +83,8 @@ pub struct Engine {
     pub describe_patience: SignedDuration,
     /// Cases that one transaction opens at the most, 1 to 10,000: more wait for the next one.
     pub open_batch_max: u32,
+    /// Calls to one downstream that this replica has under way at once, 1 to 1,024, however many the downstream takes.
+    pub calls_per_lane: u32,
 }
 
 /// `[telemetry]`: logs and traces.

@@ -64,6 +64,8 @@ named! {
     pub enum CaseWork {
         /// Some downstream had not described itself when the case was opened: plan when it has.
         Plan = "plan",
+        /// Its due time has come: whoever cannot be reached now is waited for no longer.
+        Due = "due",
         /// All tasks are settled: make the export or receipt.
         Settle = "settle",
         /// It has settled: delete what dead attempts left in the storage.

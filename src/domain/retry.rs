@@ -21,6 +21,11 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// What a downstream may ask for at the most.
+    pub const fn hint_max(&self) -> SignedDuration {
+        HINT_MAX
+    }
+
     /// The pause after attempt number `attempt` (from 1). `unit` is a random number in [0, 1); `hint` is what the
     /// downstream asked for (`RetryInfo`), which is a least, not a most.
     pub fn pause(&self, attempt: u32, unit: f64, hint: Option<SignedDuration>) -> SignedDuration {

@@ -1,5 +1,7 @@
 //! The calls to one downstream. Each hands on the current trace, ends within its time, and checks what comes back.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use jiff::SignedDuration;
 use tokio::time::{Instant, timeout};
@@ -67,7 +69,7 @@ impl Client {
     /// What the downstream says it holds and can do.
     pub async fn describe(&self) -> Result<Capabilities, Failure> {
         let mut stub = self.stub.clone();
-        let response = self.unary(stub.describe(traced(v1::DescribeRequest {}))).await?;
+        let response = self.unary(stub.describe(self.asked(v1::DescribeRequest {}))).await?;
         describe::capabilities(&self.settings.name, response)
     }
 
@@ -84,7 +86,7 @@ impl Client {
             wanted_kinds: wanted.iter().map(ToString::to_string).collect(),
         };
         let mut stub = self.stub.clone();
-        let response = self.unary(stub.resolve_identifiers(traced(request))).await?;
+        let response = self.unary(stub.resolve_identifiers(self.asked(request))).await?;
         convert::identifiers(response, wanted)
     }
 
@@ -104,7 +106,7 @@ impl Client {
         let mut stub = self.stub.clone();
         // Until the stream opens, it is silent.
         let patience = self.settings.idle_timeout.min(self.settings.collect_timeout);
-        let response = timeout(patience, stub.collect(traced(request)))
+        let response = timeout(patience, stub.collect(within_time(request, self.settings.collect_timeout)))
             .await
             .map_err(|_| Failure::unavailable(format!("the stream did not open within {patience:?}")))?
             .map_err(|status| Failure::from(&status))?;
@@ -127,7 +129,7 @@ impl Client {
             dry_run,
         };
         let mut stub = self.stub.clone();
-        let response = self.unary(stub.erase(traced(request))).await?;
+        let response = self.unary(stub.erase(self.asked(request))).await?;
         convert::erase_answer(response, directives)
     }
 
@@ -136,12 +138,17 @@ impl Client {
     pub async fn poll(&self, call_id: Uuid, directives: &[Directive]) -> Result<Option<Answer>, Failure> {
         let request = v1::GetTaskRequest { task_id: call_id.to_string() };
         let mut stub = self.stub.clone();
-        let answer = self.within(stub.get_task(traced(request))).await?;
+        let answer = self.within(stub.get_task(self.asked(request))).await?;
         match answer {
             Ok(response) => convert::task_answer(response.into_inner(), directives).map(Some),
             Err(status) if status.code() == Code::NotFound => Ok(None),
             Err(status) => Err(Failure::from(&status)),
         }
+    }
+
+    /// A request that is to be answered within the call's time.
+    fn asked<T>(&self, message: T) -> Request<T> {
+        within_time(message, self.settings.call_timeout)
     }
 
     async fn unary<T>(&self, call: impl Future<Output = Result<Response<T>, Status>>) -> Result<T, Failure> {
@@ -156,9 +163,11 @@ impl Client {
     }
 }
 
-/// The request with the current span's trace context.
-fn traced<T>(message: T) -> Request<T> {
+/// A request with the current span's trace context, and with the time after which nobody waits for its answer any
+/// more (`grpc-timeout`): a downstream need not work on what is given up.
+fn within_time<T>(message: T, patience: Duration) -> Request<T> {
     let mut request = Request::new(message);
+    request.set_timeout(patience);
     if let Some(value) = trace::current().and_then(|text| text.parse().ok()) {
         request.metadata_mut().insert(trace::HEADER, value);
     }

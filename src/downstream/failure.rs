@@ -30,11 +30,18 @@ pub struct Failure {
     pub message: String,
     /// How long the downstream wants to be left alone (`google.rpc.RetryInfo`).
     pub retry_after: Option<SignedDuration>,
+    /// A quota is used up (RESOURCE_EXHAUSTED): `retry_after` is about every call, not only about this one.
+    pub exhausted: bool,
 }
 
 impl Failure {
     pub(super) fn new(reason: TaskReason, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into(), retry_after: None }
+        Self { message: message.into(), ..Self::of(reason) }
+    }
+
+    /// A failure of this kind, without words.
+    pub const fn of(reason: TaskReason) -> Self {
+        Self { reason, message: String::new(), retry_after: None, exhausted: false }
     }
 
     pub(super) fn violation(message: impl Into<String>) -> Self {
@@ -72,12 +79,17 @@ impl From<&Status> for Failure {
         } else {
             format!("the downstream answered {name}")
         };
-        let retry_after = status
-            .get_details_retry_info()
-            .and_then(|info| info.retry_delay)
-            .and_then(|delay| SignedDuration::try_from(delay).ok());
-        Self { reason: reason(status.code()), message, retry_after }
+        let exhausted = status.code() == Code::ResourceExhausted;
+        Self { reason: reason(status.code()), message, retry_after: retry_after(status), exhausted }
     }
+}
+
+/// `google.rpc.RetryInfo`, or the whole seconds of a `retry-after` that a proxy on the way put in.
+fn retry_after(status: &Status) -> Option<SignedDuration> {
+    let info = status.get_details_retry_info().and_then(|info| info.retry_delay);
+    let header = || status.metadata().get("retry-after")?.to_str().ok()?.trim().parse::<u32>().ok();
+    info.and_then(|delay| SignedDuration::try_from(delay).ok())
+        .or_else(|| header().map(|seconds| SignedDuration::from_secs(seconds.into())))
 }
 
 /// What a code means: `SubjectDataService` in `proto/` promises this to implementers.

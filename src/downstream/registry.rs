@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tonic::transport::Endpoint;
 
 use super::Client;
-use crate::domain::{Faults, subject};
+use crate::domain::{Faults, lane::Rate, subject};
 
 /// Pings are no more frequent than this: a dead connection is noticed soon enough, and an idle one costs nothing.
 const PING_INTERVAL_MIN: Duration = Duration::from_secs(20);
@@ -32,6 +32,8 @@ pub struct Settings {
     pub endpoint: String,
     /// Calls at once at the most, at least 1. The engine keeps to it.
     pub parallel_calls: u32,
+    /// How often it is called at the most. Absent: as often as there is work. The engine keeps to it.
+    pub rate: Option<Rate>,
     /// How long connecting may take.
     pub connect_timeout: Duration,
     /// How long a unary call may take.
@@ -137,6 +139,7 @@ mod tests {
             name: name.into(),
             endpoint: endpoint.into(),
             parallel_calls: 1,
+            rate: None,
             connect_timeout: Duration::from_secs(5),
             call_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_mins(1),

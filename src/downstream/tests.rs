@@ -114,6 +114,7 @@ fn client_of(endpoint: String, patience: Duration) -> Arc<Client> {
         name: "fake".into(),
         endpoint,
         parallel_calls: 1,
+        rate: None,
         connect_timeout: PATIENT,
         call_timeout: patience,
         idle_timeout: patience,

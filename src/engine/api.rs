@@ -8,8 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Error;
 use crate::domain::{
-    Ask, Capabilities, Case, CaseState, CategoryOutcome, Identifier, Right, Scope, Subject, Task, TaskReason,
-    TaskState,
+    Ask, Capabilities, Case, CaseState, CategoryOutcome, Identifier, Lane, Right, Scope, Subject, Task,
+    TaskReason, TaskState,
 };
 
 /// A checked request for a case.
@@ -156,6 +156,10 @@ pub struct DownstreamView {
     pub parallel_calls: u32,
     /// Tasks that wait for it or are under way.
     pub backlog: u64,
+    /// Calls that are under way, of all replicas.
+    pub under_way: u32,
+    /// Whether it is paused, and where its breaker stands.
+    pub lane: Lane,
     /// Why the last call failed.
     pub last_error: Option<String>,
 }

@@ -13,13 +13,18 @@ use std::sync::Arc;
 use tracing::Instrument as _;
 use uuid::Uuid;
 
-use super::{Engine, Error, lease::Leased, open, record::Step};
+use super::{
+    Engine, Error,
+    lease::{Held, Leased},
+    open,
+    record::Step,
+};
 use crate::{
     domain::{Ask, Subject, Task, TaskReason, TaskState},
     downstream::{Client, Failure},
     export,
     store::{ClaimedTask, StoredCase},
-    telemetry::trace,
+    telemetry::{metrics, trace},
     vault::CaseKey,
 };
 
@@ -30,6 +35,16 @@ pub(super) enum Trouble {
     Downstream(Failure),
     /// Ours.
     Ours(Error),
+}
+
+impl Trouble {
+    /// What it is called in metrics.
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            Self::Downstream(failure) => failure.reason.as_str(),
+            Self::Ours(_) => TaskReason::Internal.as_str(),
+        }
+    }
 }
 
 impl From<Failure> for Trouble {
@@ -60,11 +75,9 @@ impl From<crate::vault::Error> for Trouble {
 impl From<export::Error> for Trouble {
     fn from(error: export::Error) -> Self {
         match error {
-            export::Error::Violation(message) => Self::Downstream(Failure {
-                reason: TaskReason::ContractViolation,
-                message,
-                retry_after: None,
-            }),
+            export::Error::Violation(message) => {
+                Self::Downstream(Failure { message, ..Failure::of(TaskReason::ContractViolation) })
+            }
             other => Self::Ours(other.into()),
         }
     }
@@ -83,7 +96,7 @@ pub(super) struct Attempt {
 }
 
 /// Works on a claimed task and records what came of it.
-pub(super) async fn run(engine: Engine, stored: StoredCase, claimed: ClaimedTask, token: Uuid) {
+pub(super) async fn run(engine: Engine, stored: StoredCase, claimed: ClaimedTask, held: Held) {
     let task = claimed.task.clone();
     let span = tracing::info_span!(
         "task", case_id = %task.case_id, task_id = %task.id, downstream = %task.downstream,
@@ -92,30 +105,31 @@ pub(super) async fn run(engine: Engine, stored: StoredCase, claimed: ClaimedTask
     if let Some(parent) = &stored.trace_parent {
         trace::continue_from(&span, parent);
     }
-    async move {
-        let worked = tokio::select! {
-            worked = step(&engine, &stored, claimed, token) => worked,
-            () = engine.keep(Leased::Task(task.id), token) => return tracing::warn!("the lease is lost"),
-        };
-        let recorded = match worked {
-            Ok(step) => engine.record(&task, token, step).await,
-            Err(trouble) => engine.record_trouble(&stored, &task, token, trouble).await,
-        };
-        match recorded {
-            Ok(()) => {}
-            Err(crate::store::Error::LeaseLost) => {
-                tracing::info!("somebody else decided about this task meanwhile");
-            }
-            Err(error) => {
-                tracing::error!(
-                    error = &error as &dyn std::error::Error,
-                    "not recorded; tried again after its lease"
-                );
-            }
+    work(&engine, &stored, claimed, held.token).instrument(span).await;
+    held.end();
+}
+
+async fn work(engine: &Engine, stored: &StoredCase, claimed: ClaimedTask, token: Uuid) {
+    let task = claimed.task.clone();
+    let began = engine.0.clock.now();
+    let worked = tokio::select! {
+        worked = step(engine, stored, claimed, token) => worked,
+        () = engine.keep(Leased::Task(task.id), token) => return tracing::warn!("the lease is lost"),
+    };
+    let took = engine.0.clock.now().duration_since(began).unsigned_abs();
+    let outcome = worked.as_ref().map_or_else(Trouble::name, Step::name);
+    metrics::attempt(&task.downstream, task.kind().as_str(), outcome, took);
+    let recorded = match worked {
+        Ok(step) => engine.record(&task, token, step).await,
+        Err(trouble) => engine.record_trouble(stored, &task, token, trouble).await,
+    };
+    match recorded {
+        Ok(()) => {}
+        Err(crate::store::Error::LeaseLost) => {
+            tracing::info!("somebody else decided about this task meanwhile");
         }
+        Err(error) => Error::from(error).say("not recorded; tried again after its lease"),
     }
-    .instrument(span)
-    .await;
 }
 
 async fn step(

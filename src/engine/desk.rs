@@ -34,7 +34,7 @@ pub(super) async fn run(engine: Engine, stop: CancellationToken) {
             Ok(claimed) if claimed == free => None,
             Ok(_) => Some(engine.next_look(engine.0.store.next_case_claim().await)),
             Err(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "cases cannot be claimed");
+                error.say("cases cannot be claimed");
                 Some(engine.poll_end())
             }
         };
@@ -49,7 +49,8 @@ pub(super) async fn run(engine: Engine, stop: CancellationToken) {
 async fn claim(engine: &Engine, free: usize, in_hand: &mut JoinSet<()>) -> Result<usize, Error> {
     let token = engine.0.clock.new_id();
     let limit = u32::try_from(free).unwrap_or(u32::MAX);
-    let claimed = engine.0.store.claim_cases(engine.0.clock.now(), engine.lease_end(), token, limit).await?;
+    let times = (engine.0.clock.now(), engine.lease_end());
+    let claimed = engine.0.store.claim_cases(times, token, limit).await?;
     let count = claimed.len();
     for stored in claimed {
         let engine = engine.clone();
@@ -58,7 +59,12 @@ async fn claim(engine: &Engine, free: usize, in_hand: &mut JoinSet<()>) -> Resul
         if let Some(parent) = &stored.trace_parent {
             trace::continue_from(&span, parent);
         }
-        in_hand.spawn(async move { work(&engine, stored, token).await }.instrument(span));
+        let held = engine.0.leases.hold(token);
+        let work = async move {
+            work(&engine, stored, token).await;
+            held.end();
+        };
+        in_hand.spawn(work.instrument(span));
     }
     Ok(count)
 }
@@ -69,7 +75,7 @@ async fn work(engine: &Engine, stored: StoredCase, token: Uuid) {
         () = engine.keep(Leased::Case(stored.case.id), token) => return tracing::warn!("the lease is lost"),
     };
     let Err(error) = done else { return };
-    tracing::error!(error = &error as &dyn std::error::Error, "work on a case failed; it is tried again");
+    error.say("work on a case failed; it is tried again");
     let pause = engine.0.settings.retry.pause(stored.attempts + 1, engine.0.clock.chance(), None);
     let again = engine.0.clock.now().saturating_add(pause).unwrap_or(jiff::Timestamp::MAX);
     let postponed = engine
@@ -80,13 +86,14 @@ async fn work(engine: &Engine, stored: StoredCase, token: Uuid) {
         })
         .await;
     if let Err(error) = postponed {
-        tracing::warn!(error = &error as &dyn std::error::Error, "it is tried again when its lease ends");
+        error.say("it is tried again when its lease ends");
     }
 }
 
 async fn do_work(engine: &Engine, stored: &StoredCase, token: Uuid) -> Result<(), Error> {
     match stored.work {
         Some(CaseWork::Plan) => engine.plan_later(stored, token).await,
+        Some(CaseWork::Due) => engine.look_at_due(stored, token).await,
         Some(CaseWork::Settle) => engine.settle(stored, token).await,
         Some(CaseWork::Sweep) => engine.sweep(stored, token).await,
         Some(CaseWork::Expire) => engine.expire(stored, token).await,

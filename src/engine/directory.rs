@@ -11,9 +11,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Check, DownstreamView, Engine, Error};
 use crate::{
-    domain::{Capabilities, plan::Registered},
+    domain::{BreakerState, Capabilities, Lane, plan::Registered},
     downstream::Registry,
     store::Store,
+    telemetry::metrics,
 };
 
 #[derive(Clone, Default)]
@@ -21,6 +22,8 @@ pub(super) struct Known {
     pub(super) capabilities: Option<Arc<Capabilities>>,
     pub(super) described_at: Option<Timestamp>,
     pub(super) last_error: Option<String>,
+    /// The lane as it was seen last.
+    pub(super) lane: Lane,
 }
 
 /// The registered downstreams by name. Those that are only in the store are no longer registered, and left out.
@@ -50,6 +53,12 @@ impl Directory {
     /// Notes how the last call to a downstream went.
     pub(super) fn note(&self, name: &str, error: Option<String>) {
         self.update(name, |known| known.last_error = error);
+    }
+
+    /// Keeps how a lane was seen.
+    pub(super) fn see_lane(&self, name: &str, lane: Lane) {
+        metrics::breaker(name, position(lane.breaker.state));
+        self.update(name, |known| known.lane = lane);
     }
 
     fn update(&self, name: &str, change: impl FnOnce(&mut Known)) {
@@ -92,15 +101,19 @@ pub(super) async fn keep_describing(engine: Engine, stop: CancellationToken) {
 impl Engine {
     /// All registered downstreams, by name.
     pub async fn downstreams(&self) -> Result<Vec<DownstreamView>, Error> {
-        let backlog = self.0.store.backlog().await?;
-        let known = self.0.directory.all();
-        Ok(known.into_iter().map(|(name, known)| self.view(&name, known, &backlog)).collect())
+        let (backlog, lanes) = (self.0.store.backlog().await?, self.0.store.lanes().await?);
+        let under_way = self.0.store.under_way(self.0.clock.now()).await?;
+        let view = |(name, mut known): (String, Known)| {
+            known.lane = lanes.get(&name).cloned().unwrap_or_default();
+            let count = |of: &BTreeMap<String, u64>| of.get(&name).copied().unwrap_or(0);
+            self.view(&name, known, (count(&backlog), under_way.get(&name).copied().unwrap_or(0)))
+        };
+        Ok(self.0.directory.all().into_iter().map(view).collect())
     }
 
     /// One of them.
     pub async fn downstream(&self, name: &str) -> Result<DownstreamView, Error> {
-        let known = self.0.directory.get(name).ok_or_else(|| unknown(name))?;
-        Ok(self.view(name, known, &self.0.store.backlog().await?))
+        self.downstreams().await?.into_iter().find(|view| view.name == name).ok_or_else(|| unknown(name))
     }
 
     /// Asks one of them now what it holds, and says how that went.
@@ -129,11 +142,9 @@ impl Engine {
             tracing::error!(downstream = %name, error = &error as &dyn std::error::Error, "a description is not kept");
         }
         self.0.directory.update(name, |known| {
-            *known = Known {
-                capabilities: Some(Arc::new(capabilities)),
-                described_at: Some(now),
-                last_error: None,
-            };
+            known.capabilities = Some(Arc::new(capabilities));
+            known.described_at = Some(now);
+            known.last_error = None;
         });
         Ok(())
     }
@@ -146,19 +157,30 @@ impl Engine {
         if wanted == 0 { configured } else { configured.min(wanted) }
     }
 
-    fn view(&self, name: &str, known: Known, backlog: &BTreeMap<String, u64>) -> DownstreamView {
+    fn view(&self, name: &str, known: Known, (backlog, under_way): (u64, u32)) -> DownstreamView {
         DownstreamView {
             name: name.to_owned(),
             endpoint: self.0.registry.get(name).map(|c| c.settings().endpoint.clone()).unwrap_or_default(),
             capabilities: known.capabilities.as_deref().cloned(),
             described_at: known.described_at,
             parallel_calls: self.parallel_calls(name),
-            backlog: backlog.get(name).copied().unwrap_or(0),
+            backlog,
+            under_way,
+            lane: known.lane,
             last_error: known.last_error,
         }
     }
 }
 
-fn unknown(name: &str) -> Error {
+/// As the metric has it.
+const fn position(state: BreakerState) -> u64 {
+    match state {
+        BreakerState::Closed => 0,
+        BreakerState::HalfOpen => 1,
+        BreakerState::Open => 2,
+    }
+}
+
+pub(super) fn unknown(name: &str) -> Error {
     Error::NotFound { resource: "downstream", id: name.to_owned() }
 }

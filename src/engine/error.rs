@@ -45,6 +45,9 @@ pub enum Error {
     /// Too much at once.
     #[error("overloaded")]
     Overloaded,
+    /// This replica stops: another one answers.
+    #[error("this replica stops")]
+    Stopping,
     /// The database or the storage cannot be reached.
     #[error("{what} is unavailable")]
     Unavailable {
@@ -57,6 +60,19 @@ pub enum Error {
     /// A fault of ours.
     #[error("internal fault")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Error {
+    /// Logs it, once for each time that it matters: an outage of the database or the storage is said when it begins and
+    /// when it is over, so here it is a detail.
+    pub(super) fn say(&self, what: &'static str) {
+        let error: &dyn std::error::Error = self;
+        if matches!(self, Self::Unavailable { .. } | Self::Overloaded) {
+            tracing::debug!(error, "{what}");
+        } else {
+            tracing::error!(error, "{what}");
+        }
+    }
 }
 
 impl From<store::Error> for Error {

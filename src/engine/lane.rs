@@ -1,9 +1,10 @@
-//! A lane: the claim loop of one downstream. Lanes share nothing, so a dead downstream slows no other.
+//! A lane at work: the claim loop of one downstream. Lanes share nothing, so a dead downstream slows no other.
 //!
 //! **Expected flow.** Claim as many due tasks as there are free calls, work on each, and sleep until woken, until the
 //! next task is due, or for a poll.
 //!
-//! **Guarantees.** No more calls are under way than the downstream wants. Work that was not woken for is found by the
+//! **Guarantees.** No more calls are under way than the downstream wants, those of all replicas together, and none while
+//! it is paused or its breaker is open. Work that was not woken for is found by the
 //! poll; work of a dead process is found when its lease ends.
 
 use jiff::Timestamp;
@@ -14,21 +15,26 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{Engine, Error, attempt};
+use crate::{domain::lane::Limits, store::Claim};
 
 /// Runs the lane until `stop`, then lets what is under way end.
 pub(super) async fn run(engine: Engine, downstream: String, stop: CancellationToken) {
     let wake = engine.0.store.wakes().lane(&downstream);
     let mut attempts = JoinSet::new();
     while !stop.is_cancelled() {
-        let limit = engine.parallel_calls(&downstream) as usize;
+        let limit = engine.parallel_calls(&downstream).min(engine.0.settings.calls_per_lane) as usize;
         let free = limit.saturating_sub(attempts.len());
-        let claimed = if free == 0 { Ok(0) } else { claim(&engine, &downstream, free, &mut attempts).await };
+        let claimed = if free == 0 {
+            Ok(Look::AtAnEnd)
+        } else {
+            claim(&engine, &downstream, free, &mut attempts).await
+        };
         let look = match claimed {
-            // All calls are taken: the next look is when one of them ends.
-            Ok(claimed) if claimed == free => None,
-            Ok(_) => Some(engine.next_look(engine.0.store.next_claim(&downstream).await)),
+            Ok(Look::AtAnEnd) => None,
+            Ok(Look::AtTheNextDue) => Some(engine.next_look(engine.0.store.next_claim(&downstream).await)),
+            Ok(Look::At(at)) => Some(engine.next_look(Ok(at))),
             Err(error) => {
-                tracing::error!(%downstream, error = &error as &dyn std::error::Error, "tasks cannot be claimed");
+                error.say("tasks cannot be claimed");
                 Some(engine.poll_end())
             }
         };
@@ -40,27 +46,53 @@ pub(super) async fn run(engine: Engine, downstream: String, stop: CancellationTo
     while attempts.join_next().await.is_some() {}
 }
 
+/// When to claim again.
+enum Look {
+    /// All hands are full: when one of them is free.
+    AtAnEnd,
+    /// All that is due is under way.
+    AtTheNextDue,
+    /// The lane lets no more through before this; without it, until somebody wakes.
+    At(Option<Timestamp>),
+}
+
 async fn claim(
     engine: &Engine,
     downstream: &str,
     free: usize,
     attempts: &mut JoinSet<()>,
-) -> Result<usize, Error> {
-    let token = engine.0.clock.new_id();
-    let limit = u32::try_from(free).unwrap_or(u32::MAX);
-    let times = (engine.0.clock.now(), engine.lease_end());
-    let claimed = engine.0.store.claim(downstream, times, token, limit).await?;
-    let mut ids: Vec<_> = claimed.iter().map(|claimed| claimed.task.case_id).collect();
+) -> Result<Look, Error> {
+    let shared = &engine.0;
+    let token = shared.clock.new_id();
+    let rate = shared.registry.get(downstream).and_then(|client| client.settings().rate);
+    let claim = Claim {
+        downstream: downstream.to_owned(),
+        now: shared.clock.now(),
+        until: engine.lease_end(),
+        token,
+        limits: Limits { parallel_calls: engine.parallel_calls(downstream), rate },
+        wanted: u32::try_from(free).unwrap_or(u32::MAX),
+    };
+    let claimed = shared.store.claim(claim).await?;
+    shared.directory.see_lane(downstream, claimed.lane);
+    let mut ids: Vec<_> = claimed.tasks.iter().map(|claimed| claimed.task.case_id).collect();
     ids.sort_unstable();
     ids.dedup();
-    let cases = if ids.is_empty() { Vec::new() } else { engine.0.store.cases(&ids).await? };
-    let count = claimed.len();
-    for claimed in claimed {
+    let cases = if ids.is_empty() { Vec::new() } else { shared.store.cases(&ids).await? };
+    let count = claimed.tasks.len();
+    for claimed in claimed.tasks {
         if let Some(case) = cases.iter().find(|stored| stored.case.id == claimed.task.case_id) {
-            attempts.spawn(attempt::run(engine.clone(), case.clone(), claimed, token));
+            let held = shared.leases.hold(token);
+            attempts.spawn(attempt::run(engine.clone(), case.clone(), claimed, held));
         }
     }
-    Ok(count)
+    Ok(if count == free {
+        Look::AtAnEnd
+    } else if count < claimed.allowed as usize {
+        Look::AtTheNextDue
+    } else {
+        Look::At(claimed.again_at)
+    })
 }
 
 impl Engine {

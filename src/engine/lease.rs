@@ -3,6 +3,11 @@
 //! A lease says who works, so that two do not work on the same at once; what is true is said by the state. If its
 //! holder dies, the lease ends by itself and anybody may claim the work again.
 
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -10,6 +15,7 @@ use super::Engine;
 use crate::{
     domain::{CaseId, TaskId},
     store::Error,
+    telemetry::metrics,
 };
 
 /// What is leased.
@@ -19,6 +25,43 @@ pub(super) enum Leased {
     Task(TaskId),
     /// A case's own work.
     Case(CaseId),
+}
+
+/// The tokens of leases that this process holds, so that it can hand them back when it stops.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Leases(Arc<Mutex<BTreeMap<Uuid, usize>>>);
+
+impl Leases {
+    /// One piece of work goes on under this token.
+    pub(super) fn hold(&self, token: Uuid) -> Held {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(token).or_default() += 1;
+        Held { leases: self.clone(), token }
+    }
+
+    /// The tokens of work that did not end.
+    pub(super) fn held(&self) -> Vec<Uuid> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect()
+    }
+}
+
+/// A lease that this process holds until [`Held::end`]. Dropped without that, its work was cut off.
+#[derive(Debug)]
+pub(super) struct Held {
+    leases: Leases,
+    pub(super) token: Uuid,
+}
+
+impl Held {
+    /// The work has ended, and the lease with it.
+    pub(super) fn end(self) {
+        let mut held = self.leases.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = held.get_mut(&self.token) {
+            *count -= 1;
+            if *count == 0 {
+                held.remove(&self.token);
+            }
+        }
+    }
 }
 
 impl Engine {
@@ -41,7 +84,7 @@ impl Engine {
             };
             match renewed {
                 Ok(()) => renewed_until = until,
-                Err(Error::LeaseLost) => return,
+                Err(Error::LeaseLost) => return metrics::lease_lost(),
                 // The database may be back before the lease ends.
                 Err(_) if self.0.clock.now() < renewed_until => {}
                 Err(_) => return,

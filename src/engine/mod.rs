@@ -10,12 +10,15 @@ mod collect;
 mod desk;
 mod directory;
 mod download;
+mod due;
 mod erase;
 mod error;
 mod expire;
+mod judge;
 mod lane;
 mod lease;
 mod open;
+mod pause;
 mod plan;
 mod preview;
 mod read;
@@ -24,6 +27,7 @@ mod resolve;
 mod retry;
 mod settle;
 mod sweep;
+mod timekeeping;
 mod watch;
 
 use std::{sync::Arc, time::Duration};
@@ -37,13 +41,14 @@ pub use error::Error;
 
 use crate::{
     clock::Clock,
-    domain::{Period, retry::Policy},
+    domain::{Period, breaker, retry::Policy},
     downstream::Registry,
     export::{Controller, Storage},
     store::Store,
     vault::KeyRing,
 };
 use directory::Directory;
+use lease::Leases;
 
 /// How the engine works.
 #[derive(Clone, Debug)]
@@ -62,6 +67,11 @@ pub struct Settings {
     pub export_lives: Period,
     /// How failures are retried.
     pub retry: Policy,
+    /// When a downstream that fails again and again is left alone.
+    pub breaker: breaker::Policy,
+    /// Calls to one downstream that this replica has under way at once, however many the downstream takes: they bound
+    /// its memory.
+    pub calls_per_lane: u32,
 }
 
 /// What the engine works with.
@@ -91,6 +101,17 @@ struct Shared {
     clock: Arc<dyn Clock>,
     controller: Controller,
     settings: Settings,
+    leases: Leases,
+    stopping: CancellationToken,
+}
+
+/// What can be used just now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Health {
+    /// The database answers, and takes writes.
+    pub database: bool,
+    /// The storage takes objects.
+    pub storage: bool,
 }
 
 /// The handle to everything that rightful does.
@@ -99,19 +120,40 @@ pub struct Engine(Arc<Shared>);
 
 /// Lanes at work.
 pub struct Lanes {
-    stop: CancellationToken,
+    engine: Engine,
     running: JoinSet<()>,
 }
 
 impl Engine {
     /// An engine that answers, but does not work yet.
     pub async fn new(tools: Tools) -> Result<Self, Error> {
-        let directory = Directory::load(&tools.store, &tools.registry).await?;
         let Tools { store, storage, ring, registry, clock, controller, settings } = tools;
-        Ok(Self(Arc::new(Shared { store, storage, ring, registry, directory, clock, controller, settings })))
+        timekeeping::synchronise(&store, &*clock).await?;
+        store.register(registry.names()).await?;
+        let directory = Directory::load(&store, &registry).await?;
+        let (leases, stopping) = (Leases::default(), CancellationToken::new());
+        Ok(Self(Arc::new(Shared {
+            store,
+            storage,
+            ring,
+            registry,
+            directory,
+            clock,
+            controller,
+            settings,
+            leases,
+            stopping,
+        })))
     }
 
-    /// Whether the database and the storage answer: what readiness hangs on.
+    /// Whether the database and the storage can be used: what readiness hangs on. Whatever the answer, it comes within
+    /// seconds.
+    pub async fn health(&self) -> Health {
+        let (database, storage) = tokio::join!(self.0.store.check(), self.0.storage.check());
+        Health { database: database.is_ok() && !self.0.store.is_out(), storage: storage.is_ok() }
+    }
+
+    /// Fails, with the cause, if the database or the storage does not answer.
     pub async fn check_health(&self) -> Result<(), Error> {
         self.0.store.check().await?;
         Ok(self.0.storage.check().await?)
@@ -120,26 +162,33 @@ impl Engine {
     /// Sets one lane to work for each downstream, one for the cases themselves, and one that keeps asking downstreams
     /// what they hold.
     pub fn start(&self) -> Lanes {
-        let stop = CancellationToken::new();
+        let stop = self.0.stopping.clone();
         let mut running = JoinSet::new();
         for name in self.0.registry.names() {
             running.spawn(lane::run(self.clone(), name.to_owned(), stop.clone()));
         }
         running.spawn(desk::run(self.clone(), stop.clone()));
         running.spawn(directory::keep_describing(self.clone(), stop.clone()));
-        Lanes { stop, running }
+        running.spawn(timekeeping::keep(self.clone(), stop));
+        Lanes { engine: self.clone(), running }
     }
 }
 
 impl Lanes {
-    /// Claims nothing more, waits up to `patience` for what is under way, and hands back the rest.
+    /// Claims nothing more, ends watches, waits up to `patience` for work that is under way, and hands the rest back: others
+    /// may claim it at once.
     pub async fn stop(mut self, patience: Duration) {
-        self.stop.cancel();
+        self.engine.0.stopping.cancel();
         let all = async { while self.running.join_next().await.is_some() {} };
-        if tokio::time::timeout(patience, all).await.is_err() {
-            // What is cut off here is claimed again when its lease ends, as after a crash.
-            tracing::warn!("work that did not end in time is left to its lease");
-            self.running.shutdown().await;
+        if tokio::time::timeout(patience, all).await.is_ok() {
+            return;
+        }
+        self.running.shutdown().await;
+        let tokens = self.engine.0.leases.held();
+        tracing::warn!(leases = tokens.len(), "work that did not end in time is handed back");
+        let now = self.engine.0.clock.now();
+        if let Err(error) = self.engine.0.store.hand_back(&tokens, now).await {
+            Error::from(error).say("it is left to its leases, as after a crash");
         }
     }
 }

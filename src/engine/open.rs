@@ -9,7 +9,7 @@
 use super::{CaseView, Engine, Error, NewCase, plan};
 use crate::{
     domain::{Case, CaseId, CaseState, CaseWork, Subject, advance},
-    store::{Existing, Opened, Opening},
+    store::{Existing, Opened, Opening, due_again},
     vault::CaseKey,
 };
 
@@ -64,8 +64,12 @@ impl Engine {
         let (tasks, work) = if self.undescribed(&new.scope).is_empty() {
             let planned = self.plan(new.right, &new.subject.kinds(), &new.scope);
             let tasks = plan::tasks(&case, &planned, &*self.0.clock, now);
-            let work = advance::all_settled(&tasks).then_some((CaseWork::Settle, now));
-            (tasks, work)
+            let work = if advance::all_settled(&tasks) {
+                (CaseWork::Settle, now)
+            } else {
+                (CaseWork::Due, due_again(case.due_at, now))
+            };
+            (tasks, Some(work))
         } else {
             (Vec::new(), Some((CaseWork::Plan, now)))
         };

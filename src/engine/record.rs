@@ -50,6 +50,22 @@ pub(super) enum Step {
     Refused(Ground),
 }
 
+impl Step {
+    /// What it is called in metrics.
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            Self::Resolved(_) => "resolved",
+            Self::Collected { .. } => "collected",
+            Self::Noted(_) => "noted",
+            Self::Accepted { .. } => "accepted",
+            Self::Forgotten => "forgotten",
+            Self::Erased(_) => "erased",
+            Self::Verified(_) => "verified",
+            Self::Refused(_) => "refused",
+        }
+    }
+}
+
 /// New identifiers with what it takes to keep them.
 #[derive(Clone, Debug)]
 pub(super) struct Found {
@@ -65,6 +81,7 @@ impl Engine {
     /// Records what an attempt brought.
     pub(super) async fn record(&self, task: &Task, token: Uuid, step: Step) -> Result<(), store::Error> {
         self.0.directory.note(&task.downstream, None);
+        self.note_answer(&task.downstream);
         let id = task.id;
         let change = move |file: &mut CaseFile| {
             file.holds(id, token)?;
@@ -89,12 +106,13 @@ impl Engine {
         let failure = match trouble {
             Trouble::Downstream(failure) => {
                 self.0.directory.note(&task.downstream, Some(failure.message.clone()));
+                self.note_failure(&task.downstream, &failure);
                 tracing::warn!(reason = %failure.reason, error = %failure.message, "the attempt brought nothing");
                 failure
             }
             Trouble::Ours(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "the attempt failed on our side");
-                Failure { reason: TaskReason::Internal, message: error.to_string(), retry_after: None }
+                error.say("the attempt failed on our side");
+                Failure { message: error.to_string(), ..Failure::of(TaskReason::Internal) }
             }
         };
         let due_at = stored.case.due_at;
@@ -104,7 +122,8 @@ impl Engine {
             let attempts = file.task_mut(id)?.attempts + 1;
             let verdict = verdict(&failure, attempts, &policy, file.now >= due_at);
             let pause = policy.pause(attempts, unit, failure.retry_after);
-            fail(file, id, &failure, verdict, pause)?;
+            let next = next_attempt(file.now, pause, due_at, failure.retry_after);
+            fail(file, id, &failure, verdict, next)?;
             file.advance();
             Ok(())
         };
@@ -132,14 +151,25 @@ fn verdict(failure: &Failure, attempts: u32, policy: &Policy, overdue: bool) -> 
     if give_up { Verdict::GiveUp } else { Verdict::Again }
 }
 
+/// When to try again: after the pause, but once more just before a deadline that lies within it, unless the downstream
+/// asked to be left alone for longer.
+fn next_attempt(
+    now: Timestamp,
+    pause: SignedDuration,
+    due_at: Timestamp,
+    hint: Option<SignedDuration>,
+) -> Timestamp {
+    let next = now.saturating_add(pause).unwrap_or(Timestamp::MAX);
+    if now >= due_at || hint.is_some() { next } else { next.min(due_at) }
+}
+
 fn fail(
     file: &mut CaseFile,
     id: TaskId,
     failure: &Failure,
     verdict: Verdict,
-    pause: SignedDuration,
+    next: Timestamp,
 ) -> Result<(), store::Error> {
-    let now = file.now;
     let task = file.task_mut(id)?;
     task.attempts += 1;
     task.last_error = Some(failure.message.chars().take(ERROR_CHARS_MAX).collect());
@@ -150,7 +180,7 @@ fn fail(
     if verdict == Verdict::GiveUp {
         return file.move_task(id, TaskEvent::GiveUp, Some(failure.reason));
     }
-    file.task_mut(id)?.due_at = Some(now.saturating_add(pause).unwrap_or(Timestamp::MAX));
+    file.task_mut(id)?.due_at = Some(next);
     file.move_task(id, TaskEvent::Postpone, Some(failure.reason))
 }
 

@@ -13,6 +13,7 @@ use crate::{
     domain::{CaseEvent, CaseWork, Task, TaskState, advance, case::settled_reason, statement::statements},
     export::{Described, Facts, Manifest, Part, bag, receipt},
     store::{self, CaseFile, ExportFacts, StoredCase},
+    telemetry::metrics,
     vault::CaseKey,
 };
 
@@ -55,7 +56,9 @@ impl Engine {
         let expires_at = self.0.settings.export_lives.after(self.0.clock.now());
         let sweep_at = self.sweep_at();
         self.change_case(stored.case.id, token, move |file| complete(file, &ending, expires_at, sweep_at))
-            .await
+            .await?;
+        metrics::settled(stored.case.right.as_str(), settled_reason(&tasks).as_str());
+        Ok(())
     }
 
     async fn export(

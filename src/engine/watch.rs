@@ -5,12 +5,12 @@ use jiff::Timestamp;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 use super::{CaseView, Engine, Error};
-use crate::domain::CaseId;
+use crate::{domain::CaseId, store::Changed};
 
 struct Watch {
     engine: Engine,
     id: CaseId,
-    changed: Receiver<CaseId>,
+    changed: Receiver<Changed>,
     /// The revision that was sent last.
     sent: Option<u64>,
     over: bool,
@@ -38,28 +38,30 @@ impl Watch {
                 return Ok(Some(view));
             }
             if !self.over {
-                self.wait().await;
+                self.wait().await?;
             }
         }
         Ok(None)
     }
 
     /// Until the case may have changed: somebody says so, or it was quiet for a poll (a wake-up may be lost).
-    async fn wait(&mut self) {
+    /// Fails when this replica stops: the stream is begun again elsewhere.
+    async fn wait(&mut self) -> Result<(), Error> {
         let shared = &self.engine.0;
         let poll = shared.clock.now().saturating_add(shared.settings.poll).unwrap_or(Timestamp::MAX);
         let id = self.id;
         let woken = async {
             loop {
                 match self.changed.recv().await {
-                    Ok(changed) if changed != id => {}
+                    Ok(Changed::Case(changed)) if changed != id => {}
                     Ok(_) | Err(RecvError::Lagged(_) | RecvError::Closed) => return,
                 }
             }
         };
         tokio::select! {
-            () = woken => {}
-            () = shared.clock.until(poll) => {}
+            () = woken => Ok(()),
+            () = shared.clock.until(poll) => Ok(()),
+            () = shared.stopping.cancelled() => Err(Error::Stopping),
         }
     }
 }

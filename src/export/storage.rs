@@ -7,23 +7,42 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{GetOptions, GetRange, MultipartUpload, ObjectStore, ObjectStoreExt as _};
+use object_store::{
+    BackoffConfig, GetOptions, GetRange, MultipartUpload, ObjectStore, ObjectStoreExt as _, RetryConfig,
+};
 use uuid::Uuid;
 
 use super::Error;
 use super::object::ObjectId;
 use crate::domain::CaseId;
+use crate::telemetry::Outage;
 
 /// Parts of an upload to a local folder: large enough that system calls are nothing, small enough to hold many.
 const LOCAL_PART_BYTES: usize = 256 * 1024;
 /// Parts of an upload to S3, which takes none below 5 MiB but the last, and at most 10,000 of them.
 const S3_PART_BYTES: usize = 5 * 1024 * 1024;
+
+/// How often one call is repeated within itself, and for how long: what a hiccup needs. Anything longer is an outage,
+/// which has to show, and which the engine's own retries outlast.
+const S3_RETRY: RetryConfig = RetryConfig {
+    backoff: BackoffConfig {
+        init_backoff: Duration::from_millis(50),
+        max_backoff: Duration::from_secs(1),
+        base: 2.0,
+    },
+    max_retries: 3,
+    retry_timeout: Duration::from_secs(10),
+};
+
+/// How long a check may take. A probe of Kubernetes waits for as long at the most.
+const CHECK_MAX: Duration = Duration::from_secs(5);
 
 /// Where to store.
 #[derive(Clone, Default)]
@@ -51,6 +70,7 @@ pub struct Storage {
     /// Set for a local folder: dead uploads leave files there that the object store does not list.
     folder: Option<Arc<PathBuf>>,
     part_bytes: usize,
+    outage: Arc<Outage>,
 }
 
 impl fmt::Debug for Storage {
@@ -89,6 +109,7 @@ impl Storage {
             prefix: Path::default(),
             folder: Some(Arc::new(folder)),
             part_bytes: LOCAL_PART_BYTES,
+            outage: Arc::new(Outage::new("the storage")),
         })
     }
 
@@ -99,14 +120,30 @@ impl Storage {
         }
         let prefix = Path::parse(prefix.trim_end_matches('/'))
             .map_err(|_| Error::Settings("the prefix of the s3:// url is not valid".to_owned()))?;
-        let mut builder = AmazonS3Builder::new().with_bucket_name(bucket);
+        let mut builder = AmazonS3Builder::new().with_bucket_name(bucket).with_retry(S3_RETRY);
         for (name, value) in &settings.options {
             let key = AmazonS3ConfigKey::from_str(name)
                 .map_err(|_| Error::Settings(format!("there is no s3 option {name:?}")))?;
             builder = builder.with_config(key, value);
         }
         let store = builder.build().map_err(|error| Error::Settings(error.to_string()))?;
-        Ok(Self { store: Arc::new(store), prefix, folder: None, part_bytes: S3_PART_BYTES })
+        let outage = Arc::new(Outage::new("the storage"));
+        Ok(Self { store: Arc::new(store), prefix, folder: None, part_bytes: S3_PART_BYTES, outage })
+    }
+
+    /// What an operation brought, noted: an outage is said once, not by each of those who meet it.
+    fn noted<T>(&self, result: Result<T, object_store::Error>) -> Result<T, Error> {
+        match result {
+            Ok(value) => {
+                self.outage.worked();
+                Ok(value)
+            }
+            Err(error) => {
+                let error = Error::unavailable(error);
+                self.outage.failed(&error);
+                Err(error)
+            }
+        }
     }
 
     fn at(&self, below: &str) -> Path {
@@ -126,12 +163,12 @@ impl Storage {
     ) -> Result<(Bytes, u64), Error> {
         let options = GetOptions { range: Some(GetRange::Bounded(range)), ..GetOptions::default() };
         let answer = self.store.get_opts(&self.at(&object.path()), options).await;
-        let answer = answer.map_err(|error| match error {
-            object_store::Error::NotFound { .. } => Error::Missing(object.to_string()),
-            other => Error::unavailable(other),
-        })?;
+        if matches!(answer, Err(object_store::Error::NotFound { .. })) {
+            return Err(Error::Missing(object.to_string()));
+        }
+        let answer = self.noted(answer)?;
         let size = answer.meta.size;
-        Ok((answer.bytes().await.map_err(Error::unavailable)?, size))
+        Ok((self.noted(answer.bytes().await)?, size))
     }
 
     /// Deletes everything of a case. Deleting what is not there is fine.
@@ -166,22 +203,26 @@ impl Storage {
                 futures::future::ready(is_old && !keep.contains(path))
             })
             .boxed();
-        self.store.delete_stream(orphans).try_for_each(|_| futures::future::ready(Ok(()))).await.or_else(
-            |error| match error {
-                object_store::Error::NotFound { .. } => Ok(()),
-                other => Err(Error::unavailable(other)),
-            },
-        )
+        match self.store.delete_stream(orphans).try_for_each(|_| futures::future::ready(Ok(()))).await {
+            Err(object_store::Error::NotFound { .. }) => Ok(()),
+            result => self.noted(result),
+        }
     }
 
     fn case_folder(&self, case_id: CaseId) -> Option<PathBuf> {
         self.folder.as_ref().map(|folder| folder.join("cases").join(case_id.to_string()))
     }
 
-    /// Whether it can be written: writes a tiny object, over the last one of its kind.
+    /// Whether it can be written, within 5 s: writes a tiny object, over the last one of its kind.
     pub async fn check(&self) -> Result<(), Error> {
-        let written = self.store.put(&self.at("health"), Bytes::from_static(b"ok").into()).await;
-        written.map(|_| ()).map_err(Error::unavailable)
+        let place = self.at("health");
+        let write = self.store.put(&place, Bytes::from_static(b"ok").into());
+        let Ok(written) = tokio::time::timeout(CHECK_MAX, write).await else {
+            let error = Error::unavailable(std::io::Error::from(std::io::ErrorKind::TimedOut));
+            self.outage.failed(&error);
+            return Err(error);
+        };
+        self.noted(written).map(|_| ())
     }
 }
 
@@ -238,8 +279,7 @@ impl Upload {
         let upload = match &mut self.multipart {
             Some(upload) => upload,
             none => {
-                let upload =
-                    self.storage.store.put_multipart(&self.path).await.map_err(Error::unavailable)?;
+                let upload = self.storage.noted(self.storage.store.put_multipart(&self.path).await)?;
                 none.insert(upload)
             }
         };
@@ -247,7 +287,7 @@ impl Upload {
         if let Err(error) = upload.put_part(part.into()).await {
             // The part's fault is what matters; what stays behind is swept later.
             let _swept_later = upload.abort().await;
-            return Err(Error::unavailable(error));
+            return self.storage.noted(Err(error));
         }
         Ok(())
     }
@@ -261,6 +301,6 @@ impl Upload {
             Some(mut upload) => upload.complete().await,
             None => self.storage.store.put(&self.path, self.buffer.into()).await,
         };
-        result.map(|_| ()).map_err(Error::unavailable)
+        self.storage.noted(result).map(|_| ())
     }
 }

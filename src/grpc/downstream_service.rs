@@ -7,7 +7,8 @@ use crate::{
     engine::Engine,
     proto::v1::{
         CheckDownstreamRequest, CheckDownstreamResponse, DescribeDownstreamRequest,
-        DescribeDownstreamResponse, ListDownstreamsRequest, ListDownstreamsResponse,
+        DescribeDownstreamResponse, ListDownstreamsRequest, ListDownstreamsResponse, PauseDownstreamRequest,
+        PauseDownstreamResponse, ResumeDownstreamRequest, ResumeDownstreamResponse,
         downstream_service_server::DownstreamService,
     },
 };
@@ -64,5 +65,23 @@ impl DownstreamService for Service {
         let name = convert::downstream_name(&request.get_ref().name).map_err(status::bad_request)?;
         let check = self.engine.check(name).await.map_err(status::from)?;
         Ok(Response::new(convert::check(check)))
+    }
+
+    async fn pause_downstream(
+        &self,
+        request: Request<PauseDownstreamRequest>,
+    ) -> Result<Response<PauseDownstreamResponse>, Status> {
+        let (name, note) = convert::pause(request.into_inner()).map_err(status::bad_request)?;
+        let view = self.engine.pause(&name, note).await.map_err(status::from)?;
+        Ok(Response::new(PauseDownstreamResponse { downstream: Some(convert::downstream(view)) }))
+    }
+
+    async fn resume_downstream(
+        &self,
+        request: Request<ResumeDownstreamRequest>,
+    ) -> Result<Response<ResumeDownstreamResponse>, Status> {
+        let name = convert::downstream_name(&request.get_ref().name).map_err(status::bad_request)?;
+        let view = self.engine.resume(name).await.map_err(status::from)?;
+        Ok(Response::new(ResumeDownstreamResponse { downstream: Some(convert::downstream(view)) }))
     }
 }

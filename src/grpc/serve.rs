@@ -17,7 +17,7 @@ use tower::layer::util::{Identity, Stack};
 
 use super::{case_service, downstream_service, rpc};
 use crate::{
-    engine::Engine,
+    engine::{Engine, Health},
     proto::{
         self,
         v1::{case_service_server::CaseServiceServer, downstream_service_server::DownstreamServiceServer},
@@ -35,6 +35,15 @@ const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long calls may go on after the shutdown began. Watches would never end by themselves, and Kubernetes kills
 /// after 30 s.
 const DRAIN: Duration = Duration::from_secs(10);
+
+/// From one look at the database and the storage to the next. Kubernetes asks every 10 s by default.
+const HEALTH_EVERY: Duration = Duration::from_secs(3);
+/// What a load balancer asks for: whether calls can be answered.
+const READINESS: &str = "readiness";
+/// What all calls need, each by its own name.
+const DATABASE: &str = "database";
+/// See [`DATABASE`].
+const STORAGE: &str = "storage";
 
 /// Our services.
 const SERVICES: [&str; 2] = [
@@ -62,12 +71,17 @@ pub async fn serve(
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), Error> {
     let health = HealthReporter::new();
+    let watched = engine.clone();
     let router = router(engine, now, &health).await;
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     let (announce, draining) = oneshot::channel();
     let signal = async {
-        shutdown.await;
-        set_health(&health, ServingStatus::NotServing).await;
+        tokio::select! {
+            () = shutdown => {}
+            () = follow_health(&watched, &health) => {}
+        }
+        health.set_service_status("", ServingStatus::NotServing).await;
+        set_health(&health, Health { database: false, storage: false }).await;
         // Nobody listens once serving has ended.
         let _ = announce.send(());
     };
@@ -87,7 +101,9 @@ pub async fn serve(
 }
 
 async fn router(engine: Engine, now: Now, health: &HealthReporter) -> Router<Stack<rpc::Layer, Identity>> {
-    set_health(health, ServingStatus::Serving).await;
+    health.set_service_status("", ServingStatus::Serving).await;
+    // The app has looked at both before it serves.
+    set_health(health, Health { database: true, storage: true }).await;
     let checks = tonic_health::server::HealthService::from_health_reporter(health.clone());
     let cases = case_service::Service::new(engine.clone(), now);
     let downstreams = downstream_service::Service::new(engine);
@@ -104,11 +120,23 @@ async fn router(engine: Engine, now: Now, health: &HealthReporter) -> Router<Sta
         .add_service(reflection().build_v1alpha().expect("descriptors that are compiled in decode"))
 }
 
-/// The whole server (the empty name) and each service of ours.
-async fn set_health(health: &HealthReporter, status: ServingStatus) {
-    for service in [""].into_iter().chain(SERVICES) {
-        health.set_service_status(service, status).await;
+/// Looks at what the calls need, for as long as the server runs.
+async fn follow_health(engine: &Engine, health: &HealthReporter) {
+    loop {
+        tokio::time::sleep(HEALTH_EVERY).await;
+        set_health(health, engine.health().await).await;
     }
+}
+
+/// The services can be used if the database and the storage can. The whole server (the empty name) is alive either way:
+/// restarting it would mend nothing.
+async fn set_health(health: &HealthReporter, found: Health) {
+    let status = |is_good| if is_good { ServingStatus::Serving } else { ServingStatus::NotServing };
+    for service in SERVICES.into_iter().chain([READINESS]) {
+        health.set_service_status(service, status(found.database && found.storage)).await;
+    }
+    health.set_service_status(DATABASE, status(found.database)).await;
+    health.set_service_status(STORAGE, status(found.storage)).await;
 }
 
 /// With the descriptors of health, and of the error details, which clients need to show them. What downstreams serve is

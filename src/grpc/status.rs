@@ -57,6 +57,7 @@ pub(super) fn from(error: Error) -> Status {
             vec![("expire_time", at.to_string())],
         ),
         Error::Overloaded => overloaded(message),
+        Error::Stopping => stopping(message),
         Error::Unavailable { .. } => {
             tracing::warn!(error = chain(&error), "a call failed");
             status(Code::Unavailable, ErrorReason::StoreUnavailable, message, vec![])
@@ -90,6 +91,13 @@ fn overloaded(message: String) -> Status {
     let mut details = info(ErrorReason::Overloaded, vec![]);
     details.set_retry_info(Some(RETRY_AFTER));
     Status::with_error_details(Code::ResourceExhausted, message, details)
+}
+
+/// Whoever calls again, by the same name, reaches a replica that goes on.
+fn stopping(message: String) -> Status {
+    let mut details = info(ErrorReason::Stopping, vec![]);
+    details.set_retry_info(Some(RETRY_AFTER));
+    Status::with_error_details(Code::Unavailable, message, details)
 }
 
 fn status(code: Code, reason: ErrorReason, message: String, metadata: Metadata) -> Status {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -12,6 +12,9 @@ use crate::{
     domain::{Case, CaseEvent, CaseReason, CaseWork, Subject, Task, TaskEvent, TaskId, TaskReason, advance},
     vault::WrappedKey,
 };
+
+/// From one look at a case that is past its due time to the next: downstreams that are there answer within minutes.
+const DUE_AGAIN: SignedDuration = SignedDuration::from_hours(1);
 
 /// One line of the append-only history of a case. It holds no identifiers.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,6 +76,7 @@ pub struct CaseFile {
     pub export: Option<ExportFacts>,
     /// The time of this change.
     pub now: Timestamp,
+    pub(super) caller: String,
     pub(super) lease: Option<Uuid>,
     pub(super) manifest: Blob,
     pub(super) receipt: Blob,
@@ -80,6 +84,11 @@ pub struct CaseFile {
     pub(super) events: Vec<Event>,
     pub(super) blinds: Vec<String>,
     pub(super) forget_blinds: bool,
+}
+
+/// When a case that is due at `due_at` is looked at because of that: then, or some time after a person took it up again.
+pub fn due_again(due_at: Timestamp, now: Timestamp) -> Timestamp {
+    due_at.max(now.saturating_add(DUE_AGAIN).unwrap_or(Timestamp::MAX))
 }
 
 impl TaskExtra {
@@ -141,7 +150,8 @@ impl CaseFile {
         Ok(())
     }
 
-    /// Lets the blocked tasks move, and asks for the case to be settled once nothing is left to do for any.
+    /// Lets the blocked tasks move, and asks for the case to be settled once nothing is left to do for any. Until then
+    /// it is looked at when it is due.
     pub fn advance(&mut self) {
         let now = self.now;
         let known: BTreeSet<_> = self.case.identifier_kinds.iter().cloned().collect();
@@ -152,8 +162,13 @@ impl CaseFile {
                 json!({ "v": 1, "reason": moved.reason }),
             );
         }
-        if !self.case.state.is_settled() && advance::all_settled(&self.tasks) {
+        if self.case.state.is_settled() {
+            return;
+        }
+        if advance::all_settled(&self.tasks) {
             self.work = Some((CaseWork::Settle, now));
+        } else if self.work.is_none() {
+            self.work = Some((CaseWork::Due, due_again(self.case.due_at, now)));
         }
     }
 

@@ -4,17 +4,18 @@ use std::future::Future;
 
 use jiff::Timestamp;
 use sea_orm::{
-    ColumnTrait as _, DbBackend, EntityTrait as _, FromQueryResult as _, QueryFilter as _, QueryOrder as _,
-    QueryResult, QuerySelect as _, Statement,
+    ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _,
     sea_query::{Expr, ExprTrait as _, Query},
 };
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::{
-    CaseFile, Error, ExportFacts, Opened, Opening, Store, convert,
+    CaseFile, Error, ExportFacts, Opened, Opening, Store,
+    changes::Change,
+    convert,
     entity::{case, case_identifier, task},
-    writer::{Change, Job},
+    writer::Job,
 };
 use crate::{
     domain::{Case, CaseId, CaseState, CaseWork, Right},
@@ -84,13 +85,7 @@ impl Store {
         value.try_iter().last().ok_or(Error::Overloaded)
     }
 
-    /// Runs a claim: it shares a commit with the changes that wait just now.
-    pub(super) async fn claim_rows(&self, claim: Statement) -> Result<Vec<QueryResult>, Error> {
-        let (reply, answer) = oneshot::channel();
-        self.enqueue(Job::Claim(claim, reply), answer).await
-    }
-
-    fn enqueue<T>(
+    pub(super) fn enqueue<T>(
         &self,
         job: Job,
         answer: oneshot::Receiver<Result<T, Error>>,
@@ -163,28 +158,6 @@ impl Store {
         Ok(found.flatten())
     }
 
-    /// Leases at most `limit` cases that need work themselves, until `until`.
-    pub async fn claim_cases(
-        &self,
-        now: Timestamp,
-        until: Timestamp,
-        token: Uuid,
-        limit: u32,
-    ) -> Result<Vec<StoredCase>, Error> {
-        let values = [
-            token.into(),
-            until.as_microsecond().into(),
-            now.as_microsecond().into(),
-            i64::from(limit).into(),
-        ];
-        let sql = claim_sql(self.writer.get_database_backend(), "cases", "claim_at <= $3", "$4");
-        let statement = Statement::from_sql_and_values(self.writer.get_database_backend(), sql, values);
-        let rows = self.claim_rows(statement).await?;
-        let models =
-            rows.iter().map(|row| case::Model::from_query_result(row, "")).collect::<Result<Vec<_>, _>>()?;
-        models.iter().map(stored).collect()
-    }
-
     /// Prolongs the lease of a case's work, or says that it is lost.
     pub async fn renew_case(&self, id: CaseId, token: Uuid, until: Timestamp) -> Result<(), Error> {
         let renewed = case::Entity::update_many()
@@ -204,16 +177,8 @@ impl Store {
     }
 }
 
-/// The claim of HOUSE: one statement, on PostgreSQL with `SKIP LOCKED` so that replicas pass each other.
-pub(super) fn claim_sql(backend: DbBackend, table: &str, due: &str, limit: &str) -> String {
-    let skip_locked = if backend == DbBackend::Postgres { "FOR UPDATE SKIP LOCKED" } else { "" };
-    format!(
-        "WITH due AS (SELECT id FROM {table} WHERE {due} ORDER BY claim_at LIMIT {limit} {skip_locked}) \
-         UPDATE {table} SET lease_token = $1, claim_at = $2 WHERE id IN (SELECT id FROM due) RETURNING *"
-    )
-}
-
-fn stored(row: &case::Model) -> Result<StoredCase, Error> {
+/// A row as it is read.
+pub(super) fn stored(row: &case::Model) -> Result<StoredCase, Error> {
     let file = convert::case_file(row, &[])?;
     Ok(StoredCase {
         trace_parent: row.trace_parent.clone(),

@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use sea_orm::{
     ConnectOptions, ConnectionTrait as _, Database, DatabaseConnection, DbBackend, DbErr, Statement,
+    TransactionTrait as _,
     sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
 };
 use sea_orm_migration::MigratorTrait as _;
@@ -17,6 +18,8 @@ const BUSY: Duration = Duration::from_secs(10);
 /// Pages in the log before they are copied into the database: 32 MiB. The default of 4 MiB is reached every few dozen
 /// cases; later, many of the copies of a page have become one.
 const CHECKPOINT_PAGES: &str = "8192";
+/// The advisory lock of migrations: any number that no one else in this database uses ("rightful" as digits of a phone).
+const MIGRATION_LOCK: i64 = 74_448_385;
 /// The first SQLite without the WAL-reset corruption (present in 3.7.0 to 3.51.2).
 const SQLITE_MIN: (u32, u32, u32) = (3, 51, 3);
 
@@ -66,16 +69,50 @@ async fn refuse_old_sqlite(connection: &DatabaseConnection) -> Result<(), Error>
     if (next(), next(), next()) < SQLITE_MIN { Err(Error::OldSqlite(version)) } else { Ok(()) }
 }
 
-/// Applies what is missing; refuses a schema that has more than this binary knows.
+/// Applies what is missing. Refuses a schema that has more than this binary knows, unless all of that are expansions: a
+/// replica of the version before goes on working while the next one is rolled out.
+///
+/// Replicas that start together migrate one after the other: whoever comes second finds nothing to do.
 pub(super) async fn bring_up_to_date(connection: &DatabaseConnection) -> Result<u32, Error> {
+    // The lock is held by a transaction of its own, on another connection than the steps.
+    let lock = if connection.get_database_backend() == DbBackend::Postgres {
+        let lock = connection.begin().await?;
+        let sql = format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})");
+        lock.execute_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
+        Some(lock)
+    } else {
+        None
+    };
     Migrator::install(connection).await?;
     let known: BTreeSet<String> = Migrator::migrations().iter().map(|step| step.name().to_owned()).collect();
-    let applied = Migrator::get_migration_models(connection).await?;
-    if let Some(unknown) = applied.iter().find(|model| !known.contains(&model.version)) {
-        return Err(Error::UnknownSchema(unknown.version.clone()));
+    let applied: BTreeSet<String> =
+        Migrator::get_migration_models(connection).await?.into_iter().map(|model| model.version).collect();
+    let unknown: Vec<&String> = applied.difference(&known).collect();
+    if let Some(version) = unknown.iter().find(|version| !is_expansion(version)) {
+        return Err(Error::UnknownSchema((*version).clone()));
     }
+    if !unknown.is_empty() {
+        // The migrator itself refuses to look at a schema that is ahead of it.
+        tracing::warn!(
+            ?unknown,
+            "the schema is newer than this binary, by expansions only: it goes on working"
+        );
+        return Ok(0);
+    }
+    let missing = known.difference(&applied).count();
     Migrator::up(connection, None).await?;
-    Ok(u32::try_from(known.len() - applied.len()).unwrap_or(u32::MAX))
+    if let Some(lock) = lock {
+        lock.commit().await?;
+    }
+    Ok(u32::try_from(missing).unwrap_or(u32::MAX))
+}
+
+/// `m0002_expand_lanes`: what the version before can live with.
+fn is_expansion(version: &str) -> bool {
+    let mut words = version.splitn(3, '_');
+    let number = words.next().and_then(|word| word.strip_prefix('m'));
+    number.is_some_and(|number| number.len() == 4 && number.bytes().all(|byte| byte.is_ascii_digit()))
+        && words.next() == Some("expand")
 }
 
 /// Brings the schema at `url` up to date and answers how many steps that took.

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sea_orm::ActiveValue::{NotSet, Set};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -17,8 +17,36 @@ use crate::{
     vault::WrappedKey,
 };
 
-/// `claim_at` of rows that nobody may claim: at the far end of the claims' index.
+/// `claim_at` of rows that nobody may claim: at the far end of the claims' index, or outside of it.
 pub(super) const NEVER: i64 = i64::MAX;
+
+/// Tasks that could begin at once queue up by their cases' deadlines: each as if it had come this long before its
+/// deadline, or now if that is later. The longest time that a law gives without an extension is 45 days, most give a
+/// month.
+const LEAD: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// What a task's place in the queue hangs on, beside itself.
+#[derive(Clone, Copy)]
+pub(super) struct Turn<'a> {
+    /// Who opened its case.
+    pub(super) caller: &'a str,
+    /// When its case is due.
+    pub(super) case_due_at: Timestamp,
+    /// The time.
+    pub(super) now: Timestamp,
+}
+
+impl Turn<'_> {
+    /// From when on a task may be claimed that is due at `due_at`. An earlier one goes first.
+    fn claim_at(self, due_at: Timestamp) -> i64 {
+        let place = if due_at > self.now {
+            due_at
+        } else {
+            due_at.min(self.case_due_at.saturating_sub(LEAD).unwrap_or(Timestamp::MIN))
+        };
+        place.as_microsecond()
+    }
+}
 
 /// Persisted JSON carries the version of its form, so that a later one can be told apart.
 #[derive(Serialize, Deserialize)]
@@ -48,7 +76,7 @@ impl Place<'_> {
         if versioned.v == 1 { Ok(versioned.value) } else { Err(self.corrupt(column)) }
     }
 
-    fn named<T: FromStr>(self, column: &'static str, text: &str) -> Result<T, Error> {
+    pub(super) fn named<T: FromStr>(self, column: &'static str, text: &str) -> Result<T, Error> {
         text.parse().map_err(|_| self.corrupt(column))
     }
 
@@ -56,7 +84,7 @@ impl Place<'_> {
         Timestamp::from_microsecond(micros).map_err(|_| self.corrupt(column))
     }
 
-    fn number<T: TryFrom<i64>>(self, column: &'static str, number: i64) -> Result<T, Error> {
+    pub(super) fn number<T: TryFrom<i64>>(self, column: &'static str, number: i64) -> Result<T, Error> {
         T::try_from(number).map_err(|_| self.corrupt(column))
     }
 }
@@ -119,6 +147,7 @@ pub(super) fn case_file(row: &case::Model, tasks: &[task::Model]) -> Result<Case
     let extra = |task: &task::Model| TaskExtra { lease: task.lease_token, ..TaskExtra::default() };
     Ok(CaseFile {
         case: case(row)?,
+        caller: row.caller.clone(),
         tasks: tasks.iter().map(self::task).collect::<Result<_, _>>()?,
         key: wrapped_key(row),
         subject: row.subject.clone(),
@@ -169,12 +198,16 @@ pub(super) fn case_update(file: &CaseFile) -> case::ActiveModel {
 }
 
 /// All columns of a task. The lease is let go unless its holder keeps it.
-pub(super) fn task_row(task: &Task, extra: &TaskExtra) -> task::ActiveModel {
-    let claim_at =
-        if task.state.is_active() { task.due_at.map_or(NEVER, Timestamp::as_microsecond) } else { NEVER };
+pub(super) fn task_row(task: &Task, extra: &TaskExtra, turn: Turn<'_>) -> task::ActiveModel {
+    let claim_at = if task.state.is_active() {
+        task.due_at.map_or(NEVER, |due_at| turn.claim_at(due_at))
+    } else {
+        NEVER
+    };
     task::ActiveModel {
         id: Set(task.id.0),
         case_id: Set(task.case_id.0),
+        caller: Set(turn.caller.to_owned()),
         position: Set(i32::try_from(task.position).unwrap_or(i32::MAX)),
         downstream: Set(task.downstream.clone()),
         ask: Set(to_json(&task.ask)),

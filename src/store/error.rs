@@ -1,6 +1,6 @@
 //! What can go wrong in the store.
 
-use sea_orm::DbErr;
+use sea_orm::{DbErr, RuntimeErr};
 
 use crate::domain::IllegalTransition;
 
@@ -44,4 +44,49 @@ impl From<DbErr> for Error {
     fn from(error: DbErr) -> Self {
         Self::Unavailable(error)
     }
+}
+
+/// Whose fault a failed transaction is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// It met another transaction: tried again, it goes through.
+    Collision,
+    /// The database is away, full, read-only or in trouble: nobody's writes go through.
+    Database,
+    /// Something in what was to be written.
+    Own,
+}
+
+impl Error {
+    /// Whose fault it is.
+    pub(super) fn fault(&self) -> Fault {
+        let Self::Unavailable(error) = self else { return Fault::Own };
+        match code(error).as_deref() {
+            // SQLSTATE serialization_failure and deadlock_detected; SQLITE_BUSY with its extended codes, SQLITE_LOCKED.
+            Some("40001" | "40P01" | "5" | "261" | "517" | "6" | "262") => Fault::Collision,
+            // SQLSTATE classes: data exception, constraint violation, syntax error; SQLITE_CONSTRAINT, _TOOBIG and
+            // _MISMATCH.
+            Some(code)
+                if ["22", "23", "42"].iter().any(|class| code.len() == 5 && code.starts_with(class)) =>
+            {
+                Fault::Own
+            }
+            Some("19" | "18" | "20") => Fault::Own,
+            Some(code) if code.parse::<u32>().is_ok_and(|code| code & 0xff == 19) && code.len() < 5 => {
+                Fault::Own
+            }
+            _ => Fault::Database,
+        }
+    }
+}
+
+/// The SQLSTATE, or SQLite's (extended) result code.
+fn code(error: &DbErr) -> Option<String> {
+    let (DbErr::Conn(RuntimeErr::SqlxError(cause))
+    | DbErr::Exec(RuntimeErr::SqlxError(cause))
+    | DbErr::Query(RuntimeErr::SqlxError(cause))) = error
+    else {
+        return None;
+    };
+    cause.as_database_error()?.code().map(std::borrow::Cow::into_owned)
 }

@@ -5,34 +5,56 @@
 
 mod case_file;
 mod cases;
+mod changes;
+mod claims;
 mod connection;
 mod convert;
 mod downstreams;
 mod entity;
 mod error;
+mod lanes;
 mod migration;
+mod notify;
 mod openings;
 mod tasks;
+mod transaction;
 mod wake;
 mod writer;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use sea_orm::DatabaseConnection;
-use tokio::sync::mpsc;
+use jiff::Timestamp;
+use sea_orm::{
+    ColumnTrait as _, ConnectionTrait as _, DatabaseConnection, DbBackend, DbErr, EntityTrait as _,
+    QueryFilter as _, Statement, sea_query::Expr,
+};
+use tokio::{sync::mpsc, time::timeout};
+use uuid::Uuid;
 
-pub use case_file::{CaseFile, Event, ExportFacts};
+use crate::telemetry::Outage;
+use entity::{case, task};
+use wake::Rings;
+
+pub use case_file::{CaseFile, Event, ExportFacts, due_again};
 pub use cases::{Filter, StoredCase};
+pub use claims::{Claim, Claimed, ClaimedTask};
 pub use connection::migrate;
 pub use downstreams::StoredDownstream;
 pub use error::Error;
 pub use openings::{Existing, Opened, Opening};
-pub use tasks::ClaimedTask;
-pub use wake::Wakes;
+pub use wake::{Changed, Wakes};
 
 /// Writes that may wait at once. A write takes about a millisecond in a shared commit, so this is seconds of work;
 /// who comes later is told to come back.
 const WAITING_WRITES_MAX: usize = 8_192;
+
+/// How long the database may take to answer a check. A probe of Kubernetes waits for as long at the most.
+const CHECK_MAX: Duration = Duration::from_secs(5);
+/// Transactions of this replica that PostgreSQL works on at once: more of them only share its cores. SQLite has one
+/// writer at a time.
+const POSTGRES_WRITERS: usize = 3;
+/// Leases that one statement hands back. A replica holds a few dozen.
+const HANDED_BACK_MAX: usize = 1_000;
 
 /// Where the tables are, and how to connect.
 #[derive(Clone, Debug)]
@@ -50,17 +72,30 @@ pub struct Store {
     writer: DatabaseConnection,
     jobs: mpsc::Sender<writer::Job>,
     wakes: Arc<Wakes>,
+    outage: Arc<Outage>,
 }
 
 impl Store {
-    /// Connects, brings the schema up to date, and starts the writer. The writer ends with the last handle.
-    pub async fn open(settings: &Settings) -> Result<Self, Error> {
+    /// Connects, brings the schema up to date, and starts the writer. The writer ends with the last handle. `replica` is
+    /// this process's own id: what it tells the other replicas, it does not listen to.
+    pub async fn open(settings: &Settings, replica: Uuid) -> Result<Self, Error> {
         let (reader, writer) = connection::connect(&settings.url).await?;
         connection::bring_up_to_date(&writer).await?;
-        let wakes = Arc::new(Wakes::default());
+        let is_shared = writer.get_database_backend() == DbBackend::Postgres;
+        let wakes = Arc::new(Wakes::new(is_shared));
+        let outage = Arc::new(Outage::new("the database"));
         let (jobs, queue) = mpsc::channel(WAITING_WRITES_MAX);
-        writer::spawn(writer.clone(), queue, settings.batch_max, Arc::clone(&wakes));
-        Ok(Self { reader, writer, jobs, wakes })
+        let work = writer::Writer {
+            connection: writer.clone(),
+            batch_max: settings.batch_max,
+            wakes: Arc::clone(&wakes),
+            outage: Arc::clone(&outage),
+        };
+        writer::spawn(&work, queue, if is_shared { POSTGRES_WRITERS } else { 1 });
+        if is_shared {
+            notify::spawn(&settings.url, writer.clone(), &wakes, replica);
+        }
+        Ok(Self { reader, writer, jobs, wakes, outage })
     }
 
     /// The wake-ups that commits ring.
@@ -68,8 +103,57 @@ impl Store {
         &self.wakes
     }
 
-    /// Whether the database answers.
+    /// Whether the database answers, within 5 s.
     pub async fn check(&self) -> Result<(), Error> {
-        Ok(self.reader.ping().await?)
+        let silent = || Err(DbErr::Custom(format!("no answer within {CHECK_MAX:?}")));
+        let answered = timeout(CHECK_MAX, self.reader.ping()).await.unwrap_or_else(|_| silent());
+        match answered {
+            // Reading is not all: the writer alone says when writing works again.
+            Ok(()) => Ok(()),
+            Err(error) => {
+                let error = Error::Unavailable(error);
+                self.outage.failed(&error);
+                Err(error)
+            }
+        }
+    }
+
+    /// Whether the last write failed because of the database.
+    pub fn is_out(&self) -> bool {
+        self.outage.is_on()
+    }
+
+    /// The database's own time. Absent where this process alone uses the database, so that its time is as good.
+    pub async fn time(&self) -> Result<Option<Timestamp>, Error> {
+        if self.writer.get_database_backend() != DbBackend::Postgres {
+            return Ok(None);
+        }
+        let statement = Statement::from_string(
+            DbBackend::Postgres,
+            "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now",
+        );
+        let row = self.reader.query_one_raw(statement).await?;
+        let micros: Option<i64> = row.map(|row| row.try_get("", "now")).transpose()?;
+        Ok(micros.and_then(|micros| Timestamp::from_microsecond(micros).ok()))
+    }
+
+    /// Lets go of leases before they end: their work may be claimed at once.
+    pub async fn hand_back(&self, tokens: &[Uuid], now: Timestamp) -> Result<(), Error> {
+        for tokens in tokens.chunks(HANDED_BACK_MAX) {
+            task::Entity::update_many()
+                .col_expr(task::Column::ClaimAt, now.as_microsecond().into())
+                .col_expr(task::Column::LeaseToken, Expr::value(None::<Uuid>))
+                .filter(task::Column::LeaseToken.is_in(tokens.iter().copied()))
+                .exec(&self.writer)
+                .await?;
+            case::Entity::update_many()
+                .col_expr(case::Column::ClaimAt, now.as_microsecond().into())
+                .col_expr(case::Column::LeaseToken, Expr::value(None::<Uuid>))
+                .filter(case::Column::LeaseToken.is_in(tokens.iter().copied()))
+                .exec(&self.writer)
+                .await?;
+        }
+        self.wakes.committed(&Rings::all());
+        Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! Openings: the new cases of a batch, inserted with one statement a table.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
 use jiff::Timestamp;
 use sea_orm::{
@@ -13,12 +13,13 @@ use serde_json::json;
 use super::{
     Error, Event, Store,
     case_file::TaskExtra,
-    convert,
+    changes,
+    convert::{self, Turn},
     entity::{case, case_identifier, task},
-    writer::{self, Rings},
+    wake::Rings,
 };
 use crate::{
-    domain::{Case, CaseWork, Scope, Task},
+    domain::{Case, CaseId, CaseWork, Scope, Task},
     vault::WrappedKey,
 };
 
@@ -85,48 +86,85 @@ pub(super) async fn insert(
         return Ok(Vec::new());
     }
     let mut known = existing(transaction, openings).await?;
-    let (mut new, mut answers) = (Vec::new(), Vec::with_capacity(openings.len()));
+    let mut new: Vec<&Opening> = Vec::new();
     for opening in openings {
-        let key = (opening.caller.clone(), opening.case.request_id.clone());
-        if let Some(existing) = known.get(&key) {
-            answers.push(Ok(Opened::Existing(existing.clone())));
-        } else {
-            let case = Box::new(opening.case.clone());
-            known.insert(key, Existing { case, received_at: opening.received_at });
-            new.push(*opening);
-            answers.push(Ok(Opened::New));
+        if let Entry::Vacant(unknown) = known.entry(key(opening)) {
+            unknown
+                .insert(Existing { case: Box::new(opening.case.clone()), received_at: opening.received_at });
+            new.push(opening);
         }
     }
-    for chunk in new.chunks(INSERT_ROWS) {
-        case::Entity::insert_many(chunk.iter().map(|o| case_row(o)))
-            .exec_without_returning(transaction)
-            .await?;
+    // Two replicas that open the same case wait for each other here; in this order never in a circle.
+    new.sort_by_key(|opening| key(opening));
+    if insert_cases(transaction, &new).await? < new.len() {
+        // Another replica was faster with some of them since they were looked for.
+        known.extend(existing(transaction, &new).await?);
+        new.retain(|opening| known.get(&key(opening)).is_some_and(|known| known.case.id == opening.case.id));
     }
-    let tasks: Vec<_> = new.iter().flat_map(|o| &o.tasks).collect();
+    insert_rest(transaction, &new, rings).await?;
+    // The first of several openings of one case in this batch is the one that opens it.
+    let mut opened: BTreeSet<CaseId> = new.iter().map(|opening| opening.case.id).collect();
+    let answer = |opening: &&Opening| {
+        if opened.remove(&opening.case.id) {
+            return Ok(Opened::New);
+        }
+        known.get(&key(opening)).cloned().map(Opened::Existing).ok_or(Error::Gone("case"))
+    };
+    Ok(openings.iter().map(answer).collect())
+}
+
+fn key(opening: &Opening) -> (String, String) {
+    (opening.caller.clone(), opening.case.request_id.clone())
+}
+
+const fn turn(opening: &Opening) -> Turn<'_> {
+    let Case { due_at, opened_at, .. } = opening.case;
+    Turn { caller: opening.caller.as_str(), case_due_at: due_at, now: opened_at }
+}
+
+/// How many were inserted: those whose request id was not used before.
+async fn insert_cases(transaction: &DatabaseTransaction, new: &[&Opening]) -> Result<usize, Error> {
+    let mut inserted = 0;
+    for chunk in new.chunks(INSERT_ROWS) {
+        let known =
+            OnConflict::columns([case::Column::Caller, case::Column::RequestId]).do_nothing().to_owned();
+        let rows = case::Entity::insert_many(chunk.iter().map(|o| case_row(o))).on_conflict(known);
+        inserted += usize::try_from(rows.exec_without_returning(transaction).await?).unwrap_or(usize::MAX);
+    }
+    Ok(inserted)
+}
+
+/// What belongs to the new cases.
+async fn insert_rest(
+    transaction: &DatabaseTransaction,
+    new: &[&Opening],
+    rings: &mut Rings,
+) -> Result<(), Error> {
+    let tasks: Vec<_> = new.iter().flat_map(|o| o.tasks.iter().map(move |task| (task, turn(o)))).collect();
     for chunk in tasks.chunks(INSERT_ROWS) {
-        let rows = chunk.iter().map(|task| {
-            let mut row = convert::task_row(task, &TaskExtra::default());
+        let rows = chunk.iter().map(|(task, turn)| {
+            let mut row = convert::task_row(task, &TaskExtra::default(), *turn);
             (row.progress, row.parts) = (Set(None), Set(None));
             row
         });
         task::Entity::insert_many(rows).exec_without_returning(transaction).await?;
     }
-    let blind = |o: &&Opening, blind: &String| case_identifier::ActiveModel {
+    let blind = |o: &Opening, blind: &String| case_identifier::ActiveModel {
         case_id: Set(o.case.id.0),
         blind: Set(blind.clone()),
     };
     let blinds = new.iter().flat_map(|o| o.blinds.iter().map(move |text| blind(o, text))).collect();
     insert_blinds(transaction, blinds).await?;
     let events =
-        new.iter().map(|opening| writer::event_row(opening.case.id, &opened_event(opening))).collect();
-    writer::insert_events(transaction, events).await?;
-    for opening in &new {
+        new.iter().map(|opening| changes::event_row(opening.case.id, &opened_event(opening))).collect();
+    changes::insert_events(transaction, events).await?;
+    for opening in new {
         rings.cases.insert(opening.case.id);
         rings.work |= opening.work.is_some();
         let active = opening.tasks.iter().filter(|task| task.state.is_active());
         rings.lanes.extend(active.map(|task| task.downstream.clone()));
     }
-    Ok(answers)
+    Ok(())
 }
 
 /// By caller and request id.

@@ -1,25 +1,13 @@
-//! Tasks: read, claim, renew, hand back.
+//! Tasks: read, renew, hand back.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use sea_orm::{
-    ColumnTrait as _, EntityTrait as _, FromQueryResult as _, QueryFilter as _, QueryOrder as _,
-    QuerySelect as _, Statement,
-};
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
 use uuid::Uuid;
 
-use super::{Error, Store, cases::claim_sql, convert, entity::task};
+use super::{Error, Store, convert, entity::task};
 use crate::domain::{CaseId, Task, TaskId, TaskState};
-
-/// A task under a lease.
-#[derive(Clone, Debug)]
-pub struct ClaimedTask {
-    /// The task.
-    pub task: Task,
-    /// The sealed progress of its collection.
-    pub progress: Option<Vec<u8>>,
-}
 
 /// The states in which a task still waits for its downstream.
 const OPEN: [TaskState; 4] =
@@ -49,41 +37,6 @@ impl Store {
             .columns([task::Column::Id, task::Column::Parts]);
         let rows: Vec<(Uuid, Vec<u8>)> = query.into_tuple().all(&self.reader).await?;
         Ok(rows.into_iter().map(|(id, parts)| (TaskId(id), parts)).collect())
-    }
-
-    /// Leases at most `limit` tasks of a downstream that are due, until `until`.
-    pub async fn claim(
-        &self,
-        downstream: &str,
-        (now, until): (Timestamp, Timestamp),
-        token: Uuid,
-        limit: u32,
-    ) -> Result<Vec<ClaimedTask>, Error> {
-        let backend = self.writer.get_database_backend();
-        let values = [
-            token.into(),
-            until.as_microsecond().into(),
-            downstream.into(),
-            now.as_microsecond().into(),
-            i64::from(limit).into(),
-        ];
-        let sql = claim_sql(backend, "tasks", "downstream = $3 AND claim_at <= $4", "$5");
-        let rows = self.claim_rows(Statement::from_sql_and_values(backend, sql, values)).await?;
-        let claimed = |row| {
-            let row = task::Model::from_query_result(row, "")?;
-            Ok(ClaimedTask { task: convert::task(&row)?, progress: row.progress })
-        };
-        rows.iter().map(claimed).collect()
-    }
-
-    /// When the next task of a downstream may be claimed.
-    pub async fn next_claim(&self, downstream: &str) -> Result<Option<Timestamp>, Error> {
-        let query = task::Entity::find()
-            .filter(task::Column::Downstream.eq(downstream))
-            .select_only()
-            .column_as(task::Column::ClaimAt.min(), "at");
-        let least: Option<Option<i64>> = query.into_tuple().one(&self.reader).await?;
-        Ok(least.flatten().and_then(|micros| Timestamp::from_microsecond(micros).ok()))
     }
 
     /// Prolongs a lease, or says that it is lost.

@@ -1,307 +1,248 @@
 //! The writer: many changes, one commit.
 //!
 //! **Expected flow.** Whatever waits in the queue, up to a bound, becomes one transaction: the new cases by one insert a
-//! table, then the changes, each a pure function over its case's file, then the claims. One fsync serves all of them
-//! (group commit, as in DeWitt et al., "Implementation Techniques for Main Memory Database Systems", SIGMOD 1984).
+//! table, then the changes, each a pure function over its case's file, then the lanes and claims. One fsync serves all of
+//! them (group commit, as in DeWitt et al., "Implementation Techniques for Main Memory Database Systems", SIGMOD 1984).
 //!
 //! **Guarantees.** A job is answered after its commit. A change that answers an error writes nothing, and the others
-//! of its batch are not touched by it. If the transaction itself fails, nothing is written and all of them are told.
+//! of its batch are not touched by it; if the database itself refuses something in the batch, each job gets a
+//! transaction of its own. If the database is away, nothing is written and all of them are told.
 //!
-//! **Assumptions.** Changes are pure: a batch may be applied twice when its transaction is retried.
+//! **Assumptions.** Changes are pure: a batch may be applied twice when its transaction is repeated.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
-use sea_orm::{
-    ActiveValue::Set, ColumnTrait as _, ConnectionTrait as _, DatabaseConnection, DatabaseTransaction,
-    EntityTrait as _, QueryFilter as _, QueryOrder as _, QueryResult, QuerySelect as _,
-    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait as _,
-};
-use tokio::sync::{mpsc, oneshot};
+use sea_orm::{DatabaseConnection, DatabaseTransaction};
+use tokio::sync::{Mutex, mpsc, oneshot};
 
 use super::{
-    CaseFile, Error, Opened, Opening, Wakes,
-    case_file::Event,
-    convert,
-    entity::{case, case_event, case_identifier, task},
+    Claim, Claimed, Error, Opened, Opening, StoredCase,
+    changes::{self, Change},
+    claims::{self, CaseClaim},
+    error::Fault,
+    lanes::{self, LaneChange, StoredLane},
     openings,
+    transaction::{self, Work},
+    wake::{Rings, Wakes},
 };
-use crate::domain::CaseId;
-
-/// A pure change: `Ok` means write, an error means leave all as it was.
-pub(super) type Change = Box<dyn FnMut(&mut CaseFile) -> Result<(), Error> + Send>;
+use crate::{
+    domain::{CaseId, Lane},
+    telemetry::{Outage, chain},
+};
 
 type Reply<T> = oneshot::Sender<Result<T, Error>>;
-/// A change that waits for its answer.
-type Waiting = (CaseId, Change, Reply<()>);
 
 pub(super) enum Job {
     Open(Box<Opening>, Reply<Opened>),
     Change(CaseId, Change, Reply<()>),
-    /// One statement that leases what is due, and answers it.
-    Claim(Statement, Reply<Vec<QueryResult>>),
+    Lane(String, LaneChange, Reply<Lane>),
+    Claim(Claim, Reply<Claimed>),
+    ClaimCases(CaseClaim, Reply<Vec<StoredCase>>),
 }
 
 /// What one transaction is to do.
 #[derive(Default)]
 struct Batch {
     openings: Vec<(Box<Opening>, Reply<Opened>)>,
-    changes: Vec<Waiting>,
-    claims: Vec<(Statement, Reply<Vec<QueryResult>>)>,
+    changes: Vec<(CaseId, Change, Reply<()>)>,
+    lanes: Vec<(String, LaneChange, Reply<Lane>)>,
+    claims: Vec<(Claim, Reply<Claimed>)>,
+    case_claims: Vec<(CaseClaim, Reply<Vec<StoredCase>>)>,
 }
 
-/// Runs until the last handle of the store is dropped.
-pub(super) fn spawn(
-    connection: DatabaseConnection,
-    mut queue: mpsc::Receiver<Job>,
-    batch_max: usize,
-    wakes: Arc<Wakes>,
-) {
-    tokio::spawn(async move {
-        let mut batch = Vec::with_capacity(batch_max);
-        while queue.recv_many(&mut batch, batch_max).await > 0 {
-            run(&connection, std::mem::take(&mut batch), &wakes).await;
-        }
-    });
+/// What came of it, in the order of the batch.
+struct Answers {
+    openings: Vec<Result<Opened, Error>>,
+    changes: Vec<Result<(), Error>>,
+    lanes: Vec<Result<Lane, Error>>,
+    claims: Vec<Result<Claimed, Error>>,
+    case_claims: Vec<Vec<StoredCase>>,
+    rings: Rings,
 }
 
-async fn run(connection: &DatabaseConnection, jobs: Vec<Job>, wakes: &Wakes) {
-    let mut batch = Batch::default();
-    for job in jobs {
-        match job {
-            Job::Open(opening, reply) => batch.openings.push((opening, reply)),
-            Job::Change(case, change, reply) => batch.changes.push((case, change, reply)),
-            Job::Claim(statement, reply) => batch.claims.push((statement, reply)),
-        }
-    }
-    let mut rings = Rings::default();
-    let outcome = async {
-        let transaction = connection.begin_with_options(write_options()).await?;
-        let new: Vec<&Opening> = batch.openings.iter().map(|(opening, _)| &**opening).collect();
-        let opened = openings::insert(&transaction, &new, &mut rings).await?;
-        let applied = apply(&transaction, &mut batch.changes, &mut rings).await?;
-        let mut claimed = Vec::with_capacity(batch.claims.len());
-        for (statement, _) in &batch.claims {
-            claimed.push(transaction.query_all_raw(statement.clone()).await?);
-        }
-        transaction.commit().await?;
-        Ok::<_, Error>((opened, applied, claimed))
-    }
-    .await;
-    match outcome {
-        Ok((opened, applied, claimed)) => {
-            rings.ring(wakes);
-            // A caller that has gone away does not want its answer any more. What it claimed is free again when its
-            // lease ends.
-            for ((_, reply), answer) in batch.openings.into_iter().zip(opened) {
-                let _ = reply.send(answer);
-            }
-            for ((.., reply), answer) in batch.changes.into_iter().zip(applied) {
-                let _ = reply.send(answer);
-            }
-            for ((_, reply), rows) in batch.claims.into_iter().zip(claimed) {
-                let _ = reply.send(Ok(rows));
-            }
-        }
-        Err(error) => fail(batch, &error),
-    }
+/// A writer: where it writes, who is told.
+#[derive(Clone)]
+pub(super) struct Writer {
+    pub(super) connection: DatabaseConnection,
+    pub(super) batch_max: usize,
+    pub(super) wakes: Arc<Wakes>,
+    pub(super) outage: Arc<Outage>,
 }
 
-/// SQLite must take the write lock at the start: a transaction that reads first and is then refused it cannot wait.
-fn write_options() -> TransactionOptions {
-    TransactionOptions {
-        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-        ..TransactionOptions::default()
-    }
-}
-
-fn fail(batch: Batch, error: &Error) {
-    let Batch { openings, changes, claims } = batch;
-    let writes = openings.len() + changes.len() + claims.len();
-    tracing::error!(error = %chain(error), writes, "a transaction failed");
-    let copy = || Error::Unavailable(sea_orm::DbErr::Custom(chain(error)));
-    for (_, reply) in openings {
-        let _ = reply.send(Err(copy()));
-    }
-    for (.., reply) in changes {
-        let _ = reply.send(Err(copy()));
-    }
-    for (_, reply) in claims {
-        let _ = reply.send(Err(copy()));
-    }
-}
-
-fn chain(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
-}
-
-/// Who is to be woken once the transaction has been committed.
-#[derive(Default)]
-pub(super) struct Rings {
-    pub(super) lanes: BTreeSet<String>,
-    pub(super) cases: BTreeSet<CaseId>,
-    pub(super) work: bool,
-}
-
-impl Rings {
-    fn ring(self, wakes: &Wakes) {
-        for lane in &self.lanes {
-            wakes.ring_lane(lane);
-        }
-        if self.work {
-            wakes.cases().notify_one();
-        }
-        for case in self.cases {
-            wakes.ring_changed(case);
-        }
-    }
-}
-
-async fn apply(
-    transaction: &DatabaseTransaction,
-    changes: &mut [Waiting],
-    rings: &mut Rings,
-) -> Result<Vec<Result<(), Error>>, Error> {
-    let ids: BTreeSet<CaseId> = changes.iter().map(|(case, ..)| *case).collect();
-    let before = load(transaction, &ids).await?;
-    let mut after = before.clone();
-    let mut answers = Vec::with_capacity(changes.len());
-    for (case, change, _) in changes {
-        answers.push(match after.get_mut(case) {
-            None => Err(Error::Gone("case")),
-            Some(file) => {
-                let untouched = file.clone();
-                change(file).inspect_err(|_| *file = untouched)
+/// Starts `writers` of them at one queue. They run until the last handle of the store is dropped.
+pub(super) fn spawn(writer: &Writer, queue: mpsc::Receiver<Job>, writers: usize) {
+    let queue = Arc::new(Mutex::new(queue));
+    for _ in 0..writers {
+        let (writer, queue) = (writer.clone(), Arc::clone(&queue));
+        tokio::spawn(async move {
+            let mut jobs = Vec::with_capacity(writer.batch_max);
+            while queue.lock().await.recv_many(&mut jobs, writer.batch_max).await > 0 {
+                writer.write(std::mem::take(&mut jobs)).await;
             }
         });
     }
-    for (id, file) in &mut after {
-        if let Some(before) = before.get(id) {
-            save(transaction, before, file, rings).await?;
+}
+
+impl Writer {
+    async fn write(&self, jobs: Vec<Job>) {
+        let mut batch = Batch::of(jobs);
+        match transaction::run(&self.connection, &mut batch).await {
+            Ok(answers) => {
+                self.outage.worked();
+                self.wakes.committed(&answers.rings);
+                batch.answer(answers);
+            }
+            Err(error) if error.fault() == Fault::Own && batch.len() > 1 => {
+                tracing::warn!(
+                    error = chain(&error),
+                    "one write of many was refused: each is tried for itself"
+                );
+                for job in batch.into_jobs() {
+                    Box::pin(self.write(vec![job])).await;
+                }
+            }
+            Err(error) => {
+                if error.fault() == Fault::Own {
+                    tracing::error!(error = chain(&error), "a write was refused");
+                } else {
+                    self.outage.failed(&error);
+                }
+                batch.fail(&error);
+            }
         }
     }
-    let mut events = Vec::new();
-    for file in after.values() {
-        events.extend(file.events.iter().map(|event| event_row(file.case.id, event)));
-    }
-    insert_events(transaction, events).await?;
-    Ok(answers)
 }
 
-/// The files of these cases, locked until the transaction ends.
-async fn load(
-    transaction: &DatabaseTransaction,
-    ids: &BTreeSet<CaseId>,
-) -> Result<BTreeMap<CaseId, CaseFile>, Error> {
-    if ids.is_empty() {
-        return Ok(BTreeMap::new());
+impl Work for Batch {
+    const NAME: &'static str = "write";
+    type Answer = Answers;
+
+    async fn run(&mut self, transaction: &DatabaseTransaction) -> Result<Answers, Error> {
+        let mut rings = Rings::default();
+        let new: Vec<&Opening> = self.openings.iter().map(|(opening, _)| &**opening).collect();
+        let openings = openings::insert(transaction, &new, &mut rings).await?;
+        let changes = self.changes.iter_mut().map(|(case, change, _)| (*case, change));
+        let changes = changes::apply(transaction, changes, &mut rings).await?;
+        let (lanes, claims) = self.run_lanes(transaction, &mut rings).await?;
+        let mut case_claims = Vec::with_capacity(self.case_claims.len());
+        for (claim, _) in &self.case_claims {
+            case_claims.push(claims::cases(transaction, claim).await?);
+        }
+        Ok(Answers { openings, changes, lanes, claims, case_claims, rings })
     }
-    let ids: Vec<_> = ids.iter().map(|id| id.0).collect();
-    // In order of ids, so that two replicas never wait for each other in a circle. SQLite leaves the lock out.
-    let cases = case::Entity::find()
-        .filter(case::Column::Id.is_in(ids.clone()))
-        .order_by_asc(case::Column::Id)
-        .lock_exclusive()
-        .all(transaction)
-        .await?;
-    let tasks = task::Entity::find()
-        .filter(task::Column::CaseId.is_in(ids))
-        .order_by_asc(task::Column::CaseId)
-        .order_by_asc(task::Column::Position)
-        .all(transaction)
-        .await?;
-    let mut files = BTreeMap::new();
-    for row in &cases {
-        let own: Vec<_> = tasks.iter().filter(|task| task.case_id == row.id).cloned().collect();
-        files.insert(CaseId(row.id), convert::case_file(row, &own)?);
-    }
-    Ok(files)
 }
 
-/// Writes what differs. Nothing at all is written for a file that no change touched.
-async fn save(
+/// The answers to lane changes and to claims.
+type LaneAnswers = (Vec<Result<Lane, Error>>, Vec<Result<Claimed, Error>>);
+
+impl Batch {
+    fn of(jobs: Vec<Job>) -> Self {
+        let mut batch = Self::default();
+        for job in jobs {
+            match job {
+                Job::Open(opening, reply) => batch.openings.push((opening, reply)),
+                Job::Change(case, change, reply) => batch.changes.push((case, change, reply)),
+                Job::Lane(name, change, reply) => batch.lanes.push((name, change, reply)),
+                Job::Claim(claim, reply) => batch.claims.push((claim, reply)),
+                Job::ClaimCases(claim, reply) => batch.case_claims.push((claim, reply)),
+            }
+        }
+        batch
+    }
+
+    fn len(&self) -> usize {
+        self.openings.len()
+            + self.changes.len()
+            + self.lanes.len()
+            + self.claims.len()
+            + self.case_claims.len()
+    }
+
+    fn into_jobs(self) -> impl Iterator<Item = Job> {
+        let openings = self.openings.into_iter().map(|(opening, reply)| Job::Open(opening, reply));
+        let changes = self.changes.into_iter().map(|(case, change, reply)| Job::Change(case, change, reply));
+        let lanes = self.lanes.into_iter().map(|(name, change, reply)| Job::Lane(name, change, reply));
+        let claims = self.claims.into_iter().map(|(claim, reply)| Job::Claim(claim, reply));
+        let cases = self.case_claims.into_iter().map(|(claim, reply)| Job::ClaimCases(claim, reply));
+        openings.chain(changes).chain(lanes).chain(claims).chain(cases)
+    }
+
+    /// Lanes are locked last, and in order of their names: whoever waits for one holds no case that its holder needs.
+    async fn run_lanes(
+        &mut self,
+        transaction: &DatabaseTransaction,
+        rings: &mut Rings,
+    ) -> Result<LaneAnswers, Error> {
+        let claimed = self.claims.iter().map(|(claim, _)| &claim.downstream);
+        let mut names: Vec<&String> = self.lanes.iter().map(|(name, ..)| name).chain(claimed).collect();
+        if names.is_empty() {
+            return Ok((Vec::new(), Vec::new()));
+        }
+        names.sort_unstable();
+        names.dedup();
+        let before = lanes::lock(transaction, names).await?;
+        let mut after = before.clone();
+        let mut changed = Vec::with_capacity(self.lanes.len());
+        for (name, change, _) in &mut self.lanes {
+            changed.push(after.get_mut(name).ok_or(Error::Gone("downstream")).map(|stored| {
+                change(&mut stored.lane);
+                stored.lane.clone()
+            }));
+            rings.lanes.insert(name.clone());
+        }
+        let mut claims = Vec::with_capacity(self.claims.len());
+        for (claim, _) in &self.claims {
+            claims.push(match after.get_mut(&claim.downstream) {
+                Some(stored) => Ok(claims::tasks(transaction, claim, stored).await?),
+                None => Err(Error::Gone("downstream")),
+            });
+        }
+        save_lanes(transaction, &before, &after).await?;
+        Ok((changed, claims))
+    }
+
+    /// A caller that has gone away does not want its answer any more. What it claimed is free again when its lease ends.
+    fn answer(self, answers: Answers) {
+        for ((_, reply), answer) in self.openings.into_iter().zip(answers.openings) {
+            let _ = reply.send(answer);
+        }
+        for ((.., reply), answer) in self.changes.into_iter().zip(answers.changes) {
+            let _ = reply.send(answer);
+        }
+        for ((.., reply), answer) in self.lanes.into_iter().zip(answers.lanes) {
+            let _ = reply.send(answer);
+        }
+        for ((_, reply), answer) in self.claims.into_iter().zip(answers.claims) {
+            let _ = reply.send(answer);
+        }
+        for ((_, reply), answer) in self.case_claims.into_iter().zip(answers.case_claims) {
+            let _ = reply.send(Ok(answer));
+        }
+    }
+
+    fn fail(self, error: &Error) {
+        let copy = || Error::Unavailable(sea_orm::DbErr::Custom(chain(error)));
+        for job in self.into_jobs() {
+            match job {
+                Job::Open(_, reply) => drop(reply.send(Err(copy()))),
+                Job::Change(_, _, reply) => drop(reply.send(Err(copy()))),
+                Job::Lane(_, _, reply) => drop(reply.send(Err(copy()))),
+                Job::Claim(_, reply) => drop(reply.send(Err(copy()))),
+                Job::ClaimCases(_, reply) => drop(reply.send(Err(copy()))),
+            }
+        }
+    }
+}
+
+async fn save_lanes(
     transaction: &DatabaseTransaction,
-    before: &CaseFile,
-    file: &mut CaseFile,
-    rings: &mut Rings,
+    before: &BTreeMap<String, StoredLane>,
+    after: &BTreeMap<String, StoredLane>,
 ) -> Result<(), Error> {
-    // What only says when to look at the case again is nothing that a reader could see.
-    let mut seen = !file.events.is_empty() || file.case != before.case;
-    for task in &file.tasks {
-        let extra = file.extras.get(&task.id).cloned().unwrap_or_default();
-        let old = before.tasks.iter().find(|old| old.id == task.id);
-        if old == Some(task) && !extra.is_changed() {
-            continue;
+    for (name, stored) in after {
+        if before.get(name) != Some(stored) {
+            lanes::save(transaction, name, stored).await?;
         }
-        seen = true;
-        let row = convert::task_row(task, &extra);
-        if old.is_some() {
-            task::Entity::update(row).exec_without_returning(transaction).await?;
-        } else {
-            task::Entity::insert(row).exec_without_returning(transaction).await?;
-        }
-        if task.state.is_active() && !extra.keep_lease {
-            rings.lanes.insert(task.downstream.clone());
-        }
-    }
-    if !seen && file.work == before.work {
-        return Ok(());
-    }
-    if seen {
-        file.case.revision += 1;
-        rings.cases.insert(file.case.id);
-    }
-    if file.work != before.work || file.attempts != before.attempts {
-        // Whoever changes what is to be done next ends the lease on what was to be done.
-        file.lease = None;
-    }
-    case::Entity::update(convert::case_update(file)).exec_without_returning(transaction).await?;
-    save_blinds(transaction, file).await?;
-    rings.work |= file.work.is_some();
-    Ok(())
-}
-
-async fn save_blinds(transaction: &DatabaseTransaction, file: &CaseFile) -> Result<(), Error> {
-    if file.forget_blinds {
-        let own = case_identifier::Column::CaseId.eq(file.case.id.0);
-        case_identifier::Entity::delete_many().filter(own).exec(transaction).await?;
-    } else if !file.blinds.is_empty() {
-        let row = |blind: &String| case_identifier::ActiveModel {
-            case_id: Set(file.case.id.0),
-            blind: Set(blind.clone()),
-        };
-        openings::insert_blinds(transaction, file.blinds.iter().map(row).collect()).await?;
-    }
-    Ok(())
-}
-
-/// A line of the history.
-pub(super) fn event_row(case: CaseId, event: &Event) -> case_event::ActiveModel {
-    case_event::ActiveModel {
-        case_id: Set(case.0),
-        task_id: Set(event.task.map(|task| task.0)),
-        at: Set(event.at.as_microsecond()),
-        event: Set(event.name.clone()),
-        data: Set(event.data.to_string()),
-        ..Default::default()
-    }
-}
-
-/// Appends to the history.
-pub(super) async fn insert_events(
-    transaction: &DatabaseTransaction,
-    rows: Vec<case_event::ActiveModel>,
-) -> Result<(), Error> {
-    if !rows.is_empty() {
-        case_event::Entity::insert_many(rows).exec_without_returning(transaction).await?;
     }
     Ok(())
 }

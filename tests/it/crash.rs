@@ -9,7 +9,7 @@ use rightful::proto::{
 use serde_json::Value;
 
 use crate::{
-    harness::{ADA, Bag, Builder, World, ada, opening, people_services, task},
+    harness::{ADA, Builder, World, ada, anonymous, opening, people_services, task},
     puppet::{Call, Fault, Method, Profile, category},
 };
 
@@ -20,33 +20,11 @@ async fn binary(profiles: impl IntoIterator<Item = Profile>) -> World {
     Builder::new(profiles).binary().set("engine.lease", LEASE).start().await
 }
 
-/// All that an export says of the person, without what belongs to one case: ids and times.
-fn contents(bag: &Bag) -> BTreeMap<String, Vec<u8>> {
-    let own = |path: &&String| path.starts_with("data/") && !path.starts_with("data/schemas/");
-    let mut contents: BTreeMap<String, Vec<u8>> =
-        bag.files.keys().filter(own).map(|path| (path.clone(), bag.file(path).to_vec())).collect();
-    contents.remove("data/index.html");
-    for document in ["data/completeness.json", "data/disclosure.json"] {
-        contents.insert(document.to_owned(), anonymous(bag.json(document)).to_string().into_bytes());
-    }
-    contents
-}
-
-/// The document without what belongs to one case.
-fn anonymous(mut document: Value) -> Value {
-    let fields = document.as_object_mut().expect("it is an object");
-    for field in ["case_id", "received_time", "opened_time", "due_time", "settled_time", "subject_pseudonym"]
-    {
-        fields.remove(field);
-    }
-    document
-}
-
 /// What an undisturbed run brings.
 async fn undisturbed(profiles: impl IntoIterator<Item = Profile>) -> BTreeMap<String, Vec<u8>> {
     let world = World::start(profiles).await;
     let case = world.run(Right::Access, &[ADA]).await;
-    let contents = contents(&world.bag(&case.case_id).await);
+    let contents = world.bag(&case.case_id).await.contents();
     world.finish().await;
     contents
 }
@@ -65,7 +43,7 @@ async fn assert_same_export(world: &World, case_id: &str, expected: &BTreeMap<St
     assert_eq!((case.state(), case.reason()), (CaseState::Completed, CaseReason::Fulfilled), "{case:#?}");
     let bag = world.bag(case_id).await;
     bag.assert_manifests_hold();
-    let contents = contents(&bag);
+    let contents = bag.contents();
     assert_eq!(contents.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
     for (path, data) in &contents {
         assert!(*data == expected[path], "{path} differs from an undisturbed run");

@@ -19,4 +19,5 @@ mod opening;
 mod outages;
 mod postgresql;
 mod reading;
+mod s3;
 mod serving;

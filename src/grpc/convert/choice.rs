@@ -1,7 +1,10 @@
 //! Enums: one table for each. The way back from a number is a search in the same table.
 
 use crate::{
-    domain::{Action, CaseReason, CaseState, GroundCode, LegalBasis, Right, TaskKind, TaskReason, TaskState},
+    domain::{
+        Action, BreakerState, CaseReason, CaseState, GroundCode, LegalBasis, Right, TaskKind, TaskReason,
+        TaskState,
+    },
     proto::{downstream::v1 as shared, v1},
 };
 
@@ -21,6 +24,10 @@ table!(
     right: Right => shared::Right {
         Access, Portability, Erasure, Rectification, Restriction, Objection, ConsentWithdrawal,
     }
+);
+table!(
+    /// Where a breaker stands.
+    breaker: BreakerState => v1::BreakerState { Closed, HalfOpen, Open }
 );
 table!(
     /// Where a case stands.

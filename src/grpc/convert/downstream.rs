@@ -26,6 +26,14 @@ pub(crate) fn downstream(mut view: DownstreamView) -> v1::Downstream {
         describe_time: view.described_at.map(time::time),
         backlog: view.backlog,
         last_error: view.last_error.unwrap_or_default(),
+        pause: view
+            .lane
+            .pause
+            .map(|pause| v1::Pause { pause_time: Some(time::time(pause.at)), note: pause.note }),
+        breaker: choice::breaker(view.lane.breaker.state).into(),
+        breaker_retry_time: view.lane.breaker.until.map(time::time),
+        calls_under_way: view.under_way,
+        held_until_time: view.lane.held_until.map(time::time),
     }
 }
 

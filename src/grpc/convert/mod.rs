@@ -14,4 +14,4 @@ mod tests;
 pub(super) use case::{case, export};
 pub(super) use downstream::{check, downstream, downstream_in_brief};
 pub(super) use preview::preview;
-pub(super) use request::{downstream_name, filter, id, new_case, new_preview};
+pub(super) use request::{downstream_name, filter, id, new_case, new_preview, pause};

@@ -22,6 +22,8 @@ use crate::{
 const IDENTIFIERS_MAX: usize = 32;
 /// A UUID or a ticket number, not a document.
 const REQUEST_ID_BYTES_MAX: usize = 128;
+/// Why a downstream is paused: a sentence, and a link to what is done about it.
+const NOTE_BYTES_MAX: usize = 256;
 /// A version, not a text.
 const POLICY_VERSION_BYTES_MAX: usize = 64;
 /// References of the caller, kept with the case and shown in lists.
@@ -115,6 +117,18 @@ pub(crate) fn id<T: FromStr<Err = Fault>>(field: &str, text: &str) -> Result<T, 
 /// The name of a downstream, which may well be unknown.
 pub(crate) fn downstream_name(name: &str) -> Result<&str, Faults> {
     if is_name(name) { Ok(name) } else { Err(Faults::from(Fault::new("name", NAME_RULE))) }
+}
+
+/// The downstream to be paused, and why.
+pub(crate) fn pause(request: v1::PauseDownstreamRequest) -> Result<(String, String), Faults> {
+    let mut faults = Faults::default();
+    if !is_name(&request.name) {
+        faults.push("name", NAME_RULE);
+    }
+    if request.note.len() > NOTE_BYTES_MAX || request.note.chars().any(char::is_control) {
+        faults.push("note", format!("must be at most {NOTE_BYTES_MAX} bytes without control characters"));
+    }
+    faults.or((request.name, request.note))
 }
 
 /// Where there is a fault, the value is of no use: it never leaves this file.

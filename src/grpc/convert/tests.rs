@@ -347,6 +347,8 @@ fn a_downstream_is_shown_with_what_it_described() {
         described_at: Some(now()),
         parallel_calls: 8,
         backlog: 1,
+        under_way: 2,
+        lane: crate::domain::Lane::default(),
         last_error: None,
     };
     let shown = check(Check {

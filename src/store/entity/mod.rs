@@ -4,4 +4,5 @@ pub(super) mod case;
 pub(super) mod case_event;
 pub(super) mod case_identifier;
 pub(super) mod downstream;
+pub(super) mod lane;
 pub(super) mod task;

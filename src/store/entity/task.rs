@@ -9,6 +9,8 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
     pub case_id: Uuid,
+    /// Who opened the case: callers take turns.
+    pub caller: String,
     pub position: i32,
     pub downstream: String,
     /// What it asks, as JSON.

@@ -35,6 +35,16 @@ impl Export {
     }
 }
 
+/// A document, or a receipt, without what belongs to one case.
+pub fn anonymous(mut document: Value) -> Value {
+    let fields = document.as_object_mut().expect("it is an object");
+    for field in ["case_id", "received_time", "opened_time", "due_time", "settled_time", "subject_pseudonym"]
+    {
+        fields.remove(field);
+    }
+    document
+}
+
 /// An export's files by their paths in the ZIP.
 pub struct Bag {
     pub files: BTreeMap<String, Vec<u8>>,
@@ -94,6 +104,18 @@ impl Bag {
             path.starts_with(&folder).then_some((path.as_str(), data.as_slice()))
         };
         self.files.iter().filter_map(within).collect()
+    }
+
+    /// All that it says of the person, by path, without what belongs to one case: ids and times.
+    pub fn contents(&self) -> BTreeMap<String, Vec<u8>> {
+        let own = |path: &&String| path.starts_with("data/") && !path.starts_with("data/schemas/");
+        let mut contents: BTreeMap<String, Vec<u8>> =
+            self.files.keys().filter(own).map(|path| (path.clone(), self.file(path).to_vec())).collect();
+        contents.remove("data/index.html");
+        for document in ["data/completeness.json", "data/disclosure.json"] {
+            contents.insert(document.to_owned(), anonymous(self.json(document)).to_string().into_bytes());
+        }
+        contents
     }
 
     /// Fails unless the manifests name every file with its digest, as BagIt (RFC 8493) asks.

@@ -4,7 +4,7 @@ use std::{fmt::Write as _, fs, sync::Arc};
 
 use rightful::clock::{Clock, SystemClock};
 
-use super::{Database, Mode, World};
+use super::{Bucket, Database, Mode, World};
 use crate::puppet::{Profile, Puppet};
 
 /// Everything about a world before it starts.
@@ -16,6 +16,7 @@ pub struct Builder {
     down: Vec<String>,
     patience: &'static str,
     database: Option<Database>,
+    s3: bool,
 }
 
 impl Builder {
@@ -29,6 +30,7 @@ impl Builder {
             down: Vec::new(),
             patience: "1s",
             database: None,
+            s3: false,
         }
     }
 
@@ -53,6 +55,12 @@ impl Builder {
     /// This database instead of one of the kind that the suite runs on.
     pub fn database(mut self, database: Database) -> Self {
         self.database = Some(database);
+        self
+    }
+
+    /// Exports are kept in a bucket of the world's own.
+    pub fn s3(mut self) -> Self {
+        self.s3 = true;
         self
     }
 
@@ -85,10 +93,12 @@ impl Builder {
             None => Database::create(dir.path()).await,
         };
         let mut settings = vec![("store.url".to_owned(), format!("\"{}\"", database.url()))];
+        let bucket = if self.s3 { Some(Bucket::start().await) } else { None };
+        settings.extend(bucket.iter().flat_map(Bucket::settings));
         settings.extend(self.settings);
         let text = configuration(&dir.path().display().to_string(), &puppets, &settings, self.patience);
         fs::write(&config, text).expect("the configuration can be written");
-        let mut world = World::new((dir, database), puppets, self.mode, self.clock);
+        let mut world = World::new((dir, database, bucket), puppets, self.mode, self.clock);
         world.start_server().await;
         for name in world.names() {
             if !self.down.contains(&name) {
@@ -112,6 +122,8 @@ fn configuration(dir: &str, puppets: &[Puppet], settings: &[(String, String)], p
         ("retry.longest", "\"50ms\"".to_owned()),
         ("retry.unavailable_attempts", "4".to_owned()),
         ("retry.violation_attempts", "2".to_owned()),
+        ("breaker.rest", "\"5ms\"".to_owned()),
+        ("breaker.rest_longest", "\"50ms\"".to_owned()),
         ("controller.name", "\"Shop Ltd\"".to_owned()),
         ("controller.contact", "\"privacy@shop.example\"".to_owned()),
         ("controller.complaint_body", "\"The authority of Berlin\"".to_owned()),

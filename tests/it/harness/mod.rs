@@ -2,6 +2,7 @@
 
 mod bag;
 mod binary;
+mod bucket;
 mod builder;
 mod calls;
 mod cluster;
@@ -12,8 +13,9 @@ mod status;
 mod subjects;
 mod world;
 
-pub use bag::{Bag, Export};
+pub use bag::{Bag, Export, anonymous};
 pub use binary::Binary;
+pub use bucket::{Bucket, Refusal};
 pub use builder::Builder;
 pub use calls::{opening, subject, task};
 pub use cluster::Cluster;

@@ -12,7 +12,7 @@ use rightful::{
 use tempfile::TempDir;
 use tonic::transport::{Channel, Endpoint};
 
-use super::{Builder, Database, binary::Binary, embedded::Embedded, soon};
+use super::{Bucket, Builder, Database, binary::Binary, embedded::Embedded, soon};
 use crate::puppet::{Profile, Puppet};
 
 /// Lines of the server's log that a failing test shows.
@@ -41,6 +41,7 @@ pub struct World {
     server: Option<(Server, String)>,
     /// Behind the server: it goes when nobody is connected any more.
     database: Database,
+    bucket: Option<Bucket>,
 }
 
 impl Drop for World {
@@ -62,12 +63,12 @@ impl World {
     }
 
     pub(super) fn new(
-        (dir, database): (TempDir, Database),
+        (dir, database, bucket): (TempDir, Database, Option<Bucket>),
         puppets: Vec<Puppet>,
         mode: Mode,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { dir, puppets, mode, clock, server: None, database }
+        Self { dir, puppets, mode, clock, server: None, database, bucket }
     }
 
     /// Where everything of this world is written.
@@ -78,6 +79,11 @@ impl World {
     /// Where its tables are.
     pub const fn database(&self) -> &Database {
         &self.database
+    }
+
+    /// Where its exports are kept; the test asked for it.
+    pub fn bucket(&self) -> &Bucket {
+        self.bucket.as_ref().expect("the world was built with .s3()")
     }
 
     /// The puppet of this name.
