@@ -7,17 +7,31 @@ cargo test --test chaos -- [options]
 
   --seed S         the first seed (default 1)
   --seeds N        so many seeds, one after the other (default 1)
-  --minutes M      how long faults come, for each seed (default: 15 seconds)
+  --minutes M      how long faults come, for each seed (default: 12 seconds)
   --database NAME  sqlite or postgresql (default: both)
   --replicas N     replicas on PostgreSQL, 1 to 8 (default 2); SQLite has one
 ";
 
 /// How long faults come in a short run.
-const SHORT: Duration = Duration::from_secs(15);
+const SHORT: Duration = Duration::from_secs(12);
 /// One case is opened each so often: enough that there is always work under way, on a busy machine too.
 const CASE_EVERY: Duration = Duration::from_millis(120);
 /// Longer runs have no more cases than this: what they end in is held in memory, to be compared.
 const PEOPLE_MAX: u64 = 3_000;
+
+/// What `cargo test` is given for all test programs, and what it means there is nothing here.
+const HARNESS: [&str; 8] = [
+    "--nocapture",
+    "--no-capture",
+    "--show-output",
+    "--quiet",
+    "-q",
+    "--exact",
+    "--include-ignored",
+    "--ignored",
+];
+/// The same with a value.
+const HARNESS_VALUES: [&str; 4] = ["--test-threads", "--skip", "--format", "--color"];
 
 /// Which database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +50,7 @@ pub struct Asked {
 }
 
 impl Asked {
-    /// None if only help was wanted.
+    /// None if only help was wanted, or other tests: `cargo test NAME` hands the name to every program.
     pub fn read(arguments: &[String]) -> anyhow::Result<Option<Self>> {
         let (mut seed, mut seeds) = (1_u64, 1);
         let mut asked = Self {
@@ -64,9 +78,13 @@ impl Asked {
                         other => anyhow::bail!("there is no database {other}\n\n{HELP}"),
                     }];
                 }
-                // What `cargo test` hands to every test program.
-                "--quiet" | "-q" | "--nocapture" => {}
-                other => anyhow::bail!("{other:?} is not understood\n\n{HELP}"),
+                "--list" => return Ok(None),
+                known if HARNESS.contains(&known) => {}
+                known if HARNESS_VALUES.contains(&known) => drop(value()?),
+                known if HARNESS_VALUES.iter().any(|name| known.starts_with(&format!("{name}="))) => {}
+                option if option.starts_with('-') => anyhow::bail!("{option:?} is not understood\n\n{HELP}"),
+                name if "chaos".contains(name) => {}
+                _ => return Ok(None),
             }
         }
         anyhow::ensure!((1..=8).contains(&asked.replicas), "--replicas is 1 to 8");

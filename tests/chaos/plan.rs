@@ -174,8 +174,9 @@ fn draw(chance: &mut Chance, kind: usize, shape: Shape) -> Fault {
 
 fn link(chance: &mut Chance, shape: Shape) -> Link {
     let mut links: Vec<Link> = (0..SERVICES.len()).map(Link::Downstream).collect();
-    links.extend(shape.database_server.then_some(Link::Database));
-    links.extend(shape.storage_server.then_some(Link::Storage));
+    // Everybody hangs on these two: they are hit more often than each downstream.
+    links.extend([Link::Database; 2].iter().filter(|_| shape.database_server));
+    links.extend([Link::Storage; 2].iter().filter(|_| shape.storage_server));
     *chance.one_of(&links)
 }
 

@@ -78,7 +78,7 @@ async fn disturbed(
     let folder = Folder::new()?;
     let server = kind == Kind::Postgresql;
     let replicas = if server { asked.replicas } else { 1 };
-    let shape = Shape { replicas, database_server: server, storage_server: false, lasts: asked.lasts };
+    let shape = Shape { replicas, database_server: server, storage_server: server, lasts: asked.lasts };
     let faults = plan(seed, shape);
     println!("seed {seed} on {kind:?}, replicas: {replicas}, faults: {}", faults.len());
     for timed in &faults {

@@ -76,18 +76,20 @@ pub struct World {
 impl World {
     /// Starts everything in `folder`; every downstream has described itself when it answers.
     pub async fn start(folder: &Path, setup: Setup) -> anyhow::Result<Arc<Self>> {
-        let database = match setup.database {
-            Kind::Sqlite => Database::sqlite(folder),
-            Kind::Postgresql => Database::postgresql().await?,
+        let (database, storage) = match setup.database {
+            Kind::Sqlite => (Database::sqlite(folder), Storage::folder(folder)),
+            Kind::Postgresql => (Database::postgresql().await?, Storage::bucket().await?),
         };
-        let proxies = database.proxy().map(|proxy| (Link::Database, proxy.clone())).into_iter().collect();
+        let mut proxies = BTreeMap::new();
+        proxies.extend(database.proxy().map(|proxy| (Link::Database, proxy.clone())));
+        proxies.extend(storage.proxy().map(|proxy| (Link::Storage, proxy.clone())));
         let mut world = Self {
             setup,
             folder: folder.to_owned(),
             downstreams: Vec::new(),
             replicas: Vec::new(),
             database,
-            storage: Storage::folder(folder),
+            storage,
             surprises: Surprises::default(),
             proxies,
         };

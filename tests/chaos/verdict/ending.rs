@@ -11,7 +11,6 @@ use rightful::proto::{
         case_service_client::CaseServiceClient, download_export_response::Item,
     },
 };
-use serde_json::Value;
 use tonic::transport::Channel;
 
 use crate::{
@@ -113,36 +112,14 @@ async fn download(world: &World, case_id: &str) -> anyhow::Result<Bag> {
     Ok(bag)
 }
 
-/// Digests of all that the export says of the person, without what belongs to one run: ids and times.
+/// Digests of all that the export says of the person.
 fn contents(bag: &Bag) -> BTreeMap<String, String> {
-    let own = |path: &&String| path.starts_with("data/") && !path.starts_with("data/schemas/");
-    let digest = |path: &String| {
-        let bytes = if matches!(path.as_str(), "data/completeness.json" | "data/disclosure.json") {
-            anonymous(bag.json(path)).to_string().into_bytes()
-        } else {
-            bag.file(path).to_vec()
-        };
-        (path.clone(), bag::sha256(&bytes))
-    };
-    // The page for the person has the case's id and times in it, and nothing that is not in the other files.
-    bag.files.keys().filter(own).filter(|path| *path != "data/index.html").map(digest).collect()
+    bag.contents().into_iter().map(|(path, bytes)| (path, bag::sha256(&bytes))).collect()
 }
 
 async fn receipt(world: &World, case_id: &str) -> anyhow::Result<String> {
     let request = GetReceiptRequest { case_id: case_id.to_owned() };
     let receipt = stub(world)?.get_receipt(request).await?.into_inner();
     anyhow::ensure!(receipt.sha256 == bag::sha256(&receipt.receipt_json), "the receipt's digest is wrong");
-    Ok(anonymous(serde_json::from_slice(&receipt.receipt_json)?).to_string())
-}
-
-/// The document without what belongs to one run.
-fn anonymous(mut document: Value) -> Value {
-    if let Some(fields) = document.as_object_mut() {
-        for field in
-            ["case_id", "received_time", "opened_time", "due_time", "settled_time", "subject_pseudonym"]
-        {
-            fields.remove(field);
-        }
-    }
-    document
+    Ok(bag::anonymous(serde_json::from_slice(&receipt.receipt_json)?).to_string())
 }
