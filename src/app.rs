@@ -27,6 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 pub struct App {
     engine: Engine,
     clock: Arc<dyn Clock>,
+    limits: grpc::Limits,
 }
 
 /// rightful at work. Dropping it stops everything at once, as a crash would.
@@ -48,10 +49,12 @@ impl App {
             );
         }
         let batch_max = usize::try_from(config.engine.open_batch_max).unwrap_or(usize::MAX);
-        let store =
-            Store::open(&store::Settings { url: config.store.url.clone(), batch_max }, clock.new_id())
-                .await
-                .context("cannot open the database")?;
+        let tables = store::Settings {
+            url: config.store.url.clone(),
+            batch_max,
+            waiting_max: usize::try_from(config.limits.writes_waiting).unwrap_or(usize::MAX),
+        };
+        let store = Store::open(&tables, clock.new_id()).await.context("cannot open the database")?;
         let storage = Storage::open(&export::Settings {
             url: config.storage.url.clone(),
             options: config.storage.options.clone(),
@@ -59,6 +62,7 @@ impl App {
         .context("cannot open the storage")?;
         let registry = Registry::new(config.downstreams.iter().map(downstream_settings).collect())?;
         let settings = engine_settings(&config);
+        let limits = limits(&config.limits);
         let controller = export::Controller {
             name: config.controller.name,
             contact: config.controller.contact,
@@ -67,7 +71,7 @@ impl App {
         let tools = Tools { store, storage, ring, registry, clock: Arc::clone(&clock), controller, settings };
         let engine = Engine::new(tools).await.context("cannot read what is known of the downstreams")?;
         engine.check_health().await.context("the database or the storage does not answer")?;
-        Ok(Self { engine, clock })
+        Ok(Self { engine, clock, limits })
     }
 
     /// Serves on the listener and sets the engine to work.
@@ -77,8 +81,9 @@ impl App {
         let lanes = self.engine.start();
         let clock = self.clock;
         let now: grpc::Now = Arc::new(move || clock.now());
+        let shutdown = stop.clone().cancelled_owned();
         let server: JoinHandle<_> =
-            tokio::spawn(grpc::serve(listener, self.engine, now, stop.clone().cancelled_owned()));
+            tokio::spawn(grpc::serve(listener, self.engine, now, self.limits, shutdown));
         Ok(Running { address, stop, server: AbortOnDropHandle::new(server), lanes })
     }
 }
@@ -127,6 +132,16 @@ fn downstream_settings(downstream: &crate::config::Downstream) -> downstream::Se
         call_timeout: downstream.call_timeout.unsigned_abs(),
         idle_timeout: downstream.idle_timeout.unsigned_abs(),
         collect_timeout: downstream.collect_timeout.unsigned_abs(),
+    }
+}
+
+fn limits(limits: &crate::config::Limits) -> grpc::Limits {
+    grpc::Limits {
+        opens_per_second: limits.opens_per_second,
+        opens_burst: limits.opens_burst,
+        opens_waiting: limits.opens_waiting,
+        calls_waiting: limits.calls_waiting,
+        streams: limits.streams,
     }
 }
 

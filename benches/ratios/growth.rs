@@ -186,7 +186,8 @@ async fn claims(both: &[Stored; 2]) -> anyhow::Result<(f64, f64)> {
     let mut stores = Vec::new();
     for stored in both {
         let url = format!("sqlite://{}", stored.folder.path().join("rightful.sqlite").display());
-        stores.push(Store::open(&store::Settings { url, batch_max: 1 }, SystemClock.new_id()).await?);
+        let settings = store::Settings { url, batch_max: 1, waiting_max: 8_192 };
+        stores.push(Store::open(&settings, SystemClock.new_id()).await?);
     }
     let mut times = [Vec::new(), Vec::new()];
     // Another claim would find fewer tasks among the few cases.

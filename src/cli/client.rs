@@ -4,12 +4,18 @@ use std::time::Duration;
 
 use tonic::{
     Request, Status,
+    metadata::AsciiMetadataValue,
+    service::{Interceptor, interceptor::InterceptedService},
     transport::{Channel, Endpoint},
 };
 
-use super::exit::{Exit, Failure, came_from_transport};
-use crate::proto::v1::{
-    case_service_client::CaseServiceClient, downstream_service_client::DownstreamServiceClient,
+use super::{
+    Global,
+    exit::{Exit, Failure, came_from_transport},
+};
+use crate::{
+    domain::caller::{CALLER_RULE, METADATA_KEY, is_caller},
+    proto::v1::{case_service_client::CaseServiceClient, downstream_service_client::DownstreamServiceClient},
 };
 
 /// A person waits for it: a server that is up accepts a connection at once.
@@ -26,18 +32,40 @@ const KEEP_ALIVE: Duration = Duration::from_secs(20);
 /// How often a broken stream is taken up again without anything having arrived.
 pub(super) const RECONNECTS_MAX: u32 = 8;
 
+/// Puts the caller's name beside every call.
+#[derive(Clone)]
+pub(super) struct Caller(Option<AsciiMetadataValue>);
+
+impl Interceptor for Caller {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        if let Some(name) = &self.0 {
+            request.metadata_mut().insert(METADATA_KEY, name.clone());
+        }
+        Ok(request)
+    }
+}
+
+/// A connection with the caller's name on it.
+type Connection = InterceptedService<Channel, Caller>;
+
 /// The services of one server.
 #[derive(Clone)]
 pub(super) struct Client {
     /// Cases, exports and receipts.
-    pub(super) cases: CaseServiceClient<Channel>,
+    pub(super) cases: CaseServiceClient<Connection>,
     /// Downstreams.
-    pub(super) downstreams: DownstreamServiceClient<Channel>,
+    pub(super) downstreams: DownstreamServiceClient<Connection>,
 }
 
 impl Client {
-    /// Connects, or says why that is not possible.
-    pub(super) async fn connect(server: &str) -> Result<Self, Failure> {
+    /// Connects as `--server` and `--caller` say, or says why that is not possible.
+    pub(super) async fn connect(global: &Global) -> Result<Self, Failure> {
+        Self::of(&global.server, global.caller.as_deref()).await
+    }
+
+    /// Connects to this server, under this name if there is one.
+    pub(super) async fn of(server: &str, caller: Option<&str>) -> Result<Self, Failure> {
+        let caller = Caller(caller.map(entry).transpose()?);
         if server.starts_with("https://") {
             return Err(Failure::usage(
                 "--server: TLS is not served yet, use http:// on the loopback interface",
@@ -58,10 +86,17 @@ impl Client {
                 .detail("is `rightful serve` running there? --server or RIGHTFUL_SERVER names another one")
         })?;
         Ok(Self {
-            cases: CaseServiceClient::new(channel.clone()).max_decoding_message_size(ANSWER_BYTES_MAX),
-            downstreams: DownstreamServiceClient::new(channel).max_decoding_message_size(ANSWER_BYTES_MAX),
+            cases: CaseServiceClient::with_interceptor(channel.clone(), caller.clone())
+                .max_decoding_message_size(ANSWER_BYTES_MAX),
+            downstreams: DownstreamServiceClient::with_interceptor(channel, caller)
+                .max_decoding_message_size(ANSWER_BYTES_MAX),
         })
     }
+}
+
+fn entry(name: &str) -> Result<AsciiMetadataValue, Failure> {
+    let value = if is_caller(name) { name.parse().ok() } else { None };
+    value.ok_or_else(|| Failure::usage(format!("--caller: {CALLER_RULE}")))
 }
 
 /// A request that is not waited for without end. Streams are sent without this: they may take hours.

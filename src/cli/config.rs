@@ -92,6 +92,12 @@ fn values(config: &Config) -> Vec<(String, String)> {
     say("engine.describe_every", &format!("{:#}", config.engine.describe_every));
     say("engine.describe_patience", &format!("{:#}", config.engine.describe_patience));
     say("engine.open_batch_max", &config.engine.open_batch_max);
+    say("limits.opens_per_second", &config.limits.opens_per_second);
+    say("limits.opens_burst", &config.limits.opens_burst);
+    say("limits.opens_waiting", &config.limits.opens_waiting);
+    say("limits.calls_waiting", &config.limits.calls_waiting);
+    say("limits.streams", &config.limits.streams);
+    say("limits.writes_waiting", &config.limits.writes_waiting);
     say("retry.initial", &format!("{:#}", config.retry.initial));
     say("retry.longest", &format!("{:#}", config.retry.longest));
     say("retry.unavailable_attempts", &config.retry.unavailable_attempts);

@@ -58,7 +58,7 @@ pub(super) enum Command {
 }
 
 pub(super) async fn run(global: &Global, command: Command) -> Result<(), Failure> {
-    let mut client = Client::connect(&global.server).await?;
+    let mut client = Client::connect(global).await?;
     let now = SystemClock.now();
     match command {
         Command::List => {

@@ -55,6 +55,9 @@ struct Global {
     #[arg(long, global = true, env = "RIGHTFUL_SERVER", default_value = "http://127.0.0.1:7443")]
     #[arg(value_name = "URL", hide_env_values = true)]
     server: String,
+    /// Who calls, such as support-desk. Request ids are unique per caller. Default: local.
+    #[arg(long, global = true, env = "RIGHTFUL_CALLER", value_name = "NAME", hide_env_values = true)]
+    caller: Option<String>,
     /// Tables for people, or the answer's proto3 JSON for programs.
     #[arg(long, short, global = true, value_enum, default_value_t)]
     output: Format,

@@ -35,7 +35,7 @@ pub(super) enum Command {
 
 pub(super) async fn run(global: &Global, command: Command) -> Result<(), Failure> {
     let Command::Get { case_id, to, force } = command;
-    let mut client = Client::connect(&global.server).await?;
+    let mut client = Client::connect(global).await?;
     let receipt = fetch(&mut client, &case_id).await?;
     match to {
         None => output::raw(&receipt.receipt_json),

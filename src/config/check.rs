@@ -5,8 +5,8 @@ use std::{net::SocketAddr, path::PathBuf};
 use jiff::SignedDuration;
 
 use super::{
-    Config, Controller, Engine, Keys, LogFormat, Policy, Server, Storage, Store, Telemetry, downstream,
-    settings::Settings,
+    Config, Controller, Engine, Keys, Limits, LogFormat, Policy, Server, Storage, Store, Telemetry,
+    downstream, settings::Settings,
 };
 use crate::domain::{Faults, breaker, retry};
 
@@ -16,6 +16,9 @@ const TEXT_BYTES_MAX: usize = 1_024;
 const CONTROLLER_BYTES_MAX: usize = 256;
 /// Past 100,000 attempts at `retry.longest` years have gone by, and so has every due time.
 const ATTEMPTS_MAX: u32 = 100_000;
+
+/// No limit is higher: a million waiting calls are gigabytes of memory, and no machine serves them.
+const PLACES_MAX: u32 = 1_000_000;
 
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
@@ -40,6 +43,7 @@ pub(super) fn sections(settings: &mut Settings) -> Config {
             export_lives: settings.period("policy.export_lives", "P30D"),
         },
         engine: engine(settings),
+        limits: limits(settings),
         retry: retry(settings),
         breaker: breaker(settings),
         telemetry: telemetry(settings),
@@ -102,6 +106,19 @@ fn engine(settings: &mut Settings) -> Engine {
         ),
         open_batch_max: settings.number("engine.open_batch_max", 256, 1..=10_000),
         calls_per_lane: settings.number("engine.calls_per_lane", 64, 1..=1_024),
+    }
+}
+
+fn limits(settings: &mut Settings) -> Limits {
+    let mut limit =
+        |key: &str, default: u32, most: u32| settings.number(&format!("limits.{key}"), default, 1..=most);
+    Limits {
+        opens_per_second: limit("opens_per_second", 10_000, PLACES_MAX),
+        opens_burst: limit("opens_burst", 20_000, PLACES_MAX),
+        opens_waiting: limit("opens_waiting", 1_024, 100_000),
+        calls_waiting: limit("calls_waiting", 4_096, PLACES_MAX),
+        streams: limit("streams", 1_000, PLACES_MAX),
+        writes_waiting: limit("writes_waiting", 8_192, PLACES_MAX),
     }
 }
 

@@ -11,7 +11,7 @@ mod settings;
 mod tests;
 
 pub use downstream::Downstream;
-pub use section::{Controller, Engine, Keys, LogFormat, Policy, Server, Storage, Store, Telemetry};
+pub use section::{Controller, Engine, Keys, Limits, LogFormat, Policy, Server, Storage, Store, Telemetry};
 
 use std::{
     collections::HashMap,
@@ -46,6 +46,8 @@ pub struct Config {
     pub policy: Policy,
     /// `[engine]`: how work is claimed and polled.
     pub engine: Engine,
+    /// `[limits]`: how much is let in at once.
+    pub limits: Limits,
     /// `[retry]`: how failed calls are tried again.
     pub retry: retry::Policy,
     /// `[breaker]`: when a downstream that fails again and again is left alone.

@@ -59,6 +59,7 @@ fn all_faults_are_named_at_once() {
     let faults = fault_keys(
         "colour = 1\n[server]\nlisten = 'localhost'\nport = 1\n[store]\nurl = 'mysql://x'\n[storage]\nurl = 'x'\n\
          [policy]\nrespond_within = '30 days'\n[engine]\nlease = '0s'\npoll = 'soon'\nopen_batch_max = 0\n\
+         [limits]\nopens_per_second = 0\nstreams = 1000001\n\
          [retry]\ninitial = '2m'\nlongest = '1m'\n[telemetry]\nlog_format = 'xml'\n\
          otlp_endpoint = 'collector:4317'\n[nonsense]\n[controller]\nname = ''",
     );
@@ -71,6 +72,8 @@ fn all_faults_are_named_at_once() {
         "engine.lease",
         "engine.poll",
         "engine.open_batch_max",
+        "limits.opens_per_second",
+        "limits.streams",
         "retry.longest",
         "telemetry.otlp_endpoint",
         "telemetry.log_format",

@@ -105,6 +105,8 @@ impl CaseState {
 pub struct Case {
     /// Its id.
     pub id: CaseId,
+    /// Who opened it.
+    pub caller: String,
     /// The caller's idempotency key.
     pub request_id: String,
     /// Which right.

@@ -5,6 +5,7 @@ mod named;
 
 pub mod advance;
 pub mod breaker;
+pub mod caller;
 pub mod capability;
 pub mod case;
 pub mod category;

@@ -45,6 +45,7 @@ impl Engine {
         let received_at = new.received_at.unwrap_or(now);
         let case = Case {
             id: CaseId(self.0.clock.new_id()),
+            caller: new.caller.clone(),
             request_id: new.request_id.clone(),
             right: new.right,
             state: CaseState::InProgress,
@@ -78,7 +79,6 @@ impl Engine {
             key: self.0.ring.wrap(&key, case.id)?,
             subject: seal_subject(&key, &new.subject)?,
             blinds: new.subject.identifiers().map(|identifier| self.0.ring.blind_index(identifier)).collect(),
-            caller: new.caller.clone(),
             received_at: new.received_at,
             trace_parent: new.trace_parent.clone(),
             case,

@@ -148,6 +148,7 @@ fn case() -> Case {
     let at = |text: &str| text.parse().unwrap();
     Case {
         id: case_id(),
+        caller: "local".to_owned(),
         request_id: "r".to_owned(),
         right: Right::Access,
         state: CaseState::InProgress,

@@ -1,5 +1,7 @@
 //! `rightful.v1.CaseService`.
 
+use std::sync::Arc;
+
 use futures::{
     StreamExt as _,
     stream::{self, BoxStream},
@@ -7,7 +9,14 @@ use futures::{
 use tonic::{Request, Response, Status};
 use tracing::Span;
 
-use super::{caller, convert, page, serve::Now, status};
+use super::{
+    caller::Caller,
+    convert,
+    limits::{Limits, Place},
+    page,
+    serve::Now,
+    status,
+};
 use crate::{
     domain::CaseId,
     engine::{CaseView, Engine},
@@ -28,12 +37,18 @@ const PAGE_SIZE: u32 = 50;
 pub(super) struct Service {
     engine: Engine,
     now: Now,
+    limits: Arc<Limits>,
 }
 
 impl Service {
-    /// A service of this engine.
-    pub(super) fn new(engine: Engine, now: Now) -> Self {
-        Self { engine, now }
+    /// A service of this engine, within these limits.
+    pub(super) fn new(engine: Engine, now: Now, limits: Arc<Limits>) -> Self {
+        Self { engine, now, limits }
+    }
+
+    /// A place for a stream, to be held until it ends.
+    fn stream_place<T>(&self, request: &Request<T>) -> Result<Place, Status> {
+        self.limits.stream().map_err(|excess| status::excess(&excess, Caller::of(request).name()))
     }
 }
 
@@ -46,8 +61,11 @@ impl CaseService for Service {
         &self,
         request: Request<OpenCaseRequest>,
     ) -> Result<Response<OpenCaseResponse>, Status> {
+        let caller = Caller::of(&request);
+        let beyond = |excess| status::excess(&excess, caller.name());
+        let _place = self.limits.opens(&caller).and_then(|opens| opens.enter()).map_err(beyond)?;
         let mut new = convert::new_case(request.into_inner(), (self.now)()).map_err(status::bad_request)?;
-        new.caller = caller::name();
+        caller.name().clone_into(&mut new.caller);
         new.trace_parent = trace::current();
         let view = self.engine.open(new).await.map_err(status::from)?;
         Ok(Response::new(OpenCaseResponse { case: shown(view) }))
@@ -88,12 +106,16 @@ impl CaseService for Service {
         request: Request<WatchCaseRequest>,
     ) -> Result<Response<Self::WatchCaseStream>, Status> {
         let id = case_id(&request.get_ref().case_id)?;
+        let place = self.stream_place(&request)?;
         let views = self.engine.watch(id).await.map_err(status::from)?;
         // The stream is polled after the call's span has ended; its errors belong to the same trace.
         let span = Span::current();
-        let answers = views.map(move |view| match view {
-            Ok(view) => Ok(WatchCaseResponse { case: shown(view) }),
-            Err(error) => Err(span.in_scope(|| status::from(error))),
+        let answers = views.map(move |view| {
+            let _until_it_ends = &place;
+            match view {
+                Ok(view) => Ok(WatchCaseResponse { case: shown(view) }),
+                Err(error) => Err(span.in_scope(|| status::from(error))),
+            }
         });
         Ok(Response::new(answers.boxed()))
     }
@@ -121,12 +143,16 @@ impl CaseService for Service {
         request: Request<DownloadExportRequest>,
     ) -> Result<Response<Self::DownloadExportStream>, Status> {
         let id = case_id(&request.get_ref().case_id)?;
+        let place = self.stream_place(&request)?;
         let download = self.engine.download(id, request.get_ref().offset).await.map_err(status::from)?;
         let info = DownloadExportResponse { item: Some(Item::Info(convert::export(download.facts))) };
         let span = Span::current();
-        let chunks = download.bytes.map(move |chunk| match chunk {
-            Ok(chunk) => Ok(DownloadExportResponse { item: Some(Item::Chunk(chunk)) }),
-            Err(error) => Err(span.in_scope(|| status::from(error))),
+        let chunks = download.bytes.map(move |chunk| {
+            let _until_it_ends = &place;
+            match chunk {
+                Ok(chunk) => Ok(DownloadExportResponse { item: Some(Item::Chunk(chunk)) }),
+                Err(error) => Err(span.in_scope(|| status::from(error))),
+            }
         });
         Ok(Response::new(stream::iter([Ok(info)]).chain(chunks).boxed()))
     }

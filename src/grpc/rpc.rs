@@ -68,6 +68,11 @@ fn span<B>(request: &Request<B>) -> Span {
     span
 }
 
+/// Whether a call at this path is one of ours.
+pub(super) fn is_ours(path: &str) -> bool {
+    names(path).is_some()
+}
+
 /// `/rightful.v1.CaseService/OpenCase` is `OpenCase` of `rightful.v1.CaseService`; absent for what is not ours.
 fn names(path: &str) -> Option<(&str, &str)> {
     let (service, method) = path.strip_prefix('/')?.split_once('/')?;

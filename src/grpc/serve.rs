@@ -15,7 +15,11 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 use tonic_reflection::server::Builder;
 use tower::layer::util::{Identity, Stack};
 
-use super::{case_service, downstream_service, rpc};
+use super::{
+    admission, case_service, downstream_service,
+    limits::{self, Limits},
+    rpc,
+};
 use crate::{
     engine::{Engine, Health},
     proto::{
@@ -68,11 +72,12 @@ pub async fn serve(
     listener: TcpListener,
     engine: Engine,
     now: Now,
+    limits: limits::Settings,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), Error> {
     let health = HealthReporter::new();
     let watched = engine.clone();
-    let router = router(engine, now, &health).await;
+    let router = router(engine, now, limits, &health).await;
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     let (announce, draining) = oneshot::channel();
     let signal = async {
@@ -100,15 +105,22 @@ pub async fn serve(
     }
 }
 
-async fn router(engine: Engine, now: Now, health: &HealthReporter) -> Router<Stack<rpc::Layer, Identity>> {
+async fn router(
+    engine: Engine,
+    now: Now,
+    limits: limits::Settings,
+    health: &HealthReporter,
+) -> Router<Stack<admission::Layer, Stack<rpc::Layer, Identity>>> {
     health.set_service_status("", ServingStatus::Serving).await;
     // The app has looked at both before it serves.
     set_health(health, Health { database: true, storage: true }).await;
     let checks = tonic_health::server::HealthService::from_health_reporter(health.clone());
-    let cases = case_service::Service::new(engine.clone(), now);
+    let limits = Arc::new(Limits::new(limits));
+    let cases = case_service::Service::new(engine.clone(), now, Arc::clone(&limits));
     let downstreams = downstream_service::Service::new(engine);
     Server::builder()
         .layer(rpc::Layer)
+        .layer(admission::Layer::new(limits))
         .max_concurrent_streams(CALLS_PER_CONNECTION_MAX)
         .concurrency_limit_per_connection(CALLS_PER_CONNECTION_MAX as usize)
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))

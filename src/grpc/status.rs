@@ -7,6 +7,7 @@ use std::{collections::HashMap, error::Error as StdError, fmt::Write as _, time:
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
+use super::limits::Excess;
 use crate::{domain::Faults, engine::Error, proto::v1::ErrorReason};
 
 /// The `domain` of every `ErrorInfo`.
@@ -56,7 +57,7 @@ pub(super) fn from(error: Error) -> Status {
             message,
             vec![("expire_time", at.to_string())],
         ),
-        Error::Overloaded => overloaded(message),
+        Error::Overloaded => overloaded(message, vec![], RETRY_AFTER),
         Error::Stopping => stopping(message),
         Error::Unavailable { .. } => {
             tracing::warn!(error = chain(&error), "a call failed");
@@ -87,9 +88,15 @@ pub(super) fn bad_request(faults: impl Into<Faults>) -> Status {
     Status::with_error_details(Code::InvalidArgument, message, details)
 }
 
-fn overloaded(message: String) -> Status {
-    let mut details = info(ErrorReason::Overloaded, vec![]);
-    details.set_retry_info(Some(RETRY_AFTER));
+/// The status for a caller that met a limit.
+pub(super) fn excess(excess: &Excess, caller: &str) -> Status {
+    let metadata = vec![("limit", excess.limit.to_owned()), ("caller", caller.to_owned())];
+    overloaded(format!("the limit {} is reached", excess.limit), metadata, excess.wait)
+}
+
+fn overloaded(message: String, metadata: Metadata, wait: Duration) -> Status {
+    let mut details = info(ErrorReason::Overloaded, metadata);
+    details.set_retry_info(Some(wait));
     Status::with_error_details(Code::ResourceExhausted, message, details)
 }
 
@@ -198,6 +205,20 @@ mod tests {
         let status = from(Error::Overloaded);
         assert_eq!(status.code(), Code::ResourceExhausted);
         assert_eq!(status.get_details_retry_info().unwrap().retry_delay, Some(RETRY_AFTER));
+    }
+
+    #[test]
+    fn a_limit_is_named_with_the_real_wait() {
+        let wait = Duration::from_micros(1_234);
+        let status = excess(&Excess { limit: "opens_per_second", wait }, "crm");
+        assert_eq!(status.code(), Code::ResourceExhausted);
+        assert_eq!(status.get_details_retry_info().unwrap().retry_delay, Some(wait));
+        let info = status.get_details_error_info().unwrap();
+        assert_eq!(info.reason, "ERROR_REASON_OVERLOADED");
+        assert_eq!(
+            (info.metadata["limit"].as_str(), info.metadata["caller"].as_str()),
+            ("opens_per_second", "crm")
+        );
     }
 
     #[test]

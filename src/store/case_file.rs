@@ -76,7 +76,6 @@ pub struct CaseFile {
     pub export: Option<ExportFacts>,
     /// The time of this change.
     pub now: Timestamp,
-    pub(super) caller: String,
     pub(super) lease: Option<Uuid>,
     pub(super) manifest: Blob,
     pub(super) receipt: Blob,

@@ -99,7 +99,7 @@ async fn save(
             continue;
         }
         seen = true;
-        let turn = Turn { caller: &file.caller, case_due_at: file.case.due_at, now: file.now };
+        let turn = Turn { caller: &file.case.caller, case_due_at: file.case.due_at, now: file.now };
         let row = convert::task_row(task, &extra, turn);
         if old.is_some() {
             task::Entity::update(row).exec_without_returning(transaction).await?;

@@ -95,6 +95,7 @@ pub(super) fn case(row: &case::Model) -> Result<Case, Error> {
     let optional = |column, micros: Option<i64>| micros.map(|micros| place.time(column, micros)).transpose();
     Ok(Case {
         id: CaseId(row.id),
+        caller: row.caller.clone(),
         request_id: row.request_id.clone(),
         right: place.named("right", &row.right)?,
         state: place.named("state", &row.state)?,
@@ -147,7 +148,6 @@ pub(super) fn case_file(row: &case::Model, tasks: &[task::Model]) -> Result<Case
     let extra = |task: &task::Model| TaskExtra { lease: task.lease_token, ..TaskExtra::default() };
     Ok(CaseFile {
         case: case(row)?,
-        caller: row.caller.clone(),
         tasks: tasks.iter().map(self::task).collect::<Result<_, _>>()?,
         key: wrapped_key(row),
         subject: row.subject.clone(),

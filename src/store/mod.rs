@@ -44,10 +44,6 @@ pub use error::Error;
 pub use openings::{Existing, Opened, Opening};
 pub use wake::{Changed, Wakes};
 
-/// Writes that may wait at once. A write takes about a millisecond in a shared commit, so this is seconds of work;
-/// who comes later is told to come back.
-const WAITING_WRITES_MAX: usize = 8_192;
-
 /// How long the database may take to answer a check. A probe of Kubernetes waits for as long at the most.
 const CHECK_MAX: Duration = Duration::from_secs(5);
 /// Transactions of this replica that PostgreSQL works on at once: more of them only share its cores. SQLite has one
@@ -63,6 +59,8 @@ pub struct Settings {
     pub url: String,
     /// Changes that share one commit at the most.
     pub batch_max: usize,
+    /// Writes that may wait at once, at least 1. Who comes later is told to come back.
+    pub waiting_max: usize,
 }
 
 /// The handle to the tables: cheap to clone.
@@ -84,7 +82,7 @@ impl Store {
         let is_shared = writer.get_database_backend() == DbBackend::Postgres;
         let wakes = Arc::new(Wakes::new(is_shared));
         let outage = Arc::new(Outage::new("the database"));
-        let (jobs, queue) = mpsc::channel(WAITING_WRITES_MAX);
+        let (jobs, queue) = mpsc::channel(settings.waiting_max);
         let work = writer::Writer {
             connection: writer.clone(),
             batch_max: settings.batch_max,

@@ -42,8 +42,6 @@ pub struct Opening {
     pub case: Case,
     /// Its tasks; empty if it is still to be planned.
     pub tasks: Vec<Task>,
-    /// Who opens it.
-    pub caller: String,
     /// When the caller says the person asked, if it said so.
     pub received_at: Option<Timestamp>,
     /// The wrapped case key.
@@ -114,12 +112,12 @@ pub(super) async fn insert(
 }
 
 fn key(opening: &Opening) -> (String, String) {
-    (opening.caller.clone(), opening.case.request_id.clone())
+    (opening.case.caller.clone(), opening.case.request_id.clone())
 }
 
 const fn turn(opening: &Opening) -> Turn<'_> {
     let Case { due_at, opened_at, .. } = opening.case;
-    Turn { caller: opening.caller.as_str(), case_due_at: due_at, now: opened_at }
+    Turn { caller: opening.case.caller.as_str(), case_due_at: due_at, now: opened_at }
 }
 
 /// How many were inserted: those whose request id was not used before.
@@ -172,7 +170,7 @@ type Known = BTreeMap<(String, String), Existing>;
 
 async fn existing(transaction: &DatabaseTransaction, openings: &[&Opening]) -> Result<Known, Error> {
     let rows = case::Entity::find()
-        .filter(case::Column::Caller.is_in(openings.iter().map(|o| o.caller.clone())))
+        .filter(case::Column::Caller.is_in(openings.iter().map(|o| o.case.caller.clone())))
         .filter(case::Column::RequestId.is_in(openings.iter().map(|o| o.case.request_id.clone())))
         .all(transaction)
         .await?;
@@ -224,7 +222,7 @@ fn case_row(opening: &Opening) -> case::ActiveModel {
     };
     case::ActiveModel {
         id: Set(case.id.0),
-        caller: Set(opening.caller.clone()),
+        caller: Set(case.caller.clone()),
         request_id: Set(case.request_id.clone()),
         request: Set(convert::to_json(&request)),
         right: Set(case.right.as_str().to_owned()),
@@ -259,7 +257,7 @@ fn opened_event(opening: &Opening) -> Event {
         task: None,
         name: "case.open".to_owned(),
         data: json!({
-            "v": 1, "right": case.right, "caller": opening.caller, "received_at": case.received_at,
+            "v": 1, "right": case.right, "caller": case.caller, "received_at": case.received_at,
             "due_at": case.due_at, "pseudonym": case.pseudonym, "tasks": opening.tasks.len(),
             "policy_version": case.policy_version,
         }),

@@ -8,6 +8,7 @@ mod puppet;
 
 mod access;
 mod attention;
+mod callers;
 mod canary;
 mod commands;
 mod crash;
@@ -15,6 +16,7 @@ mod download;
 mod downstreams;
 mod erasure;
 mod faults;
+mod limits;
 mod opening;
 mod outages;
 mod postgresql;

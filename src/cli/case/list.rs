@@ -86,7 +86,7 @@ impl From<State> for i32 {
 pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<(), Failure> {
     let limit = arguments.limit;
     let mut request = request(arguments)?;
-    let mut client = Client::connect(&global.server).await?;
+    let mut client = Client::connect(global).await?;
     let mut listed = ListCasesResponse::default();
     loop {
         let missing = limit - u32::try_from(listed.cases.len()).unwrap_or(limit);

@@ -108,21 +108,21 @@ pub(super) async fn run(global: &Global, command: Command) -> Result<(), Failure
         Command::Preview(arguments) => preview::run(global, arguments).await,
         Command::List(arguments) => list::run(global, arguments).await,
         Command::Watch(CaseId { case_id }) => {
-            let mut client = Client::connect(&global.server).await?;
+            let mut client = Client::connect(global).await?;
             watch::until_settled(&mut client, &case_id, global.output).await
         }
         Command::Get(CaseId { case_id }) => {
-            let mut client = Client::connect(&global.server).await?;
+            let mut client = Client::connect(global).await?;
             let answer = client.cases.get_case(timed(GetCaseRequest { case_id })).await?.into_inner();
             show(global.output, &answer, answer.case.as_ref())
         }
         Command::Cancel(CaseId { case_id }) => {
-            let mut client = Client::connect(&global.server).await?;
+            let mut client = Client::connect(global).await?;
             let answer = client.cases.cancel_case(timed(CancelCaseRequest { case_id })).await?.into_inner();
             show(global.output, &answer, answer.case.as_ref())
         }
         Command::Retry { task_id } => {
-            let mut client = Client::connect(&global.server).await?;
+            let mut client = Client::connect(global).await?;
             let answer = client.cases.retry_task(timed(RetryTaskRequest { task_id })).await?.into_inner();
             show(global.output, &answer, answer.case.as_ref())
         }

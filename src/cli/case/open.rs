@@ -49,7 +49,7 @@ pub(in crate::cli) async fn run(global: &Global, arguments: Arguments) -> Result
     let watch = arguments.watch;
     let fresh_key = arguments.request_id.is_none();
     let request = request(arguments)?;
-    let mut client = Client::connect(&global.server).await?;
+    let mut client = Client::connect(global).await?;
     if fresh_key {
         // Said before the call: if its answer is lost, the same key finds out what became of it.
         eprintln!("request id {}", request.request_id);

@@ -43,7 +43,7 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<(), Fai
         received_time: arguments.received.map(|text| time::parse("--received", &text)).transpose()?,
         scope: arguments.about.scope()?,
     };
-    let mut client = Client::connect(&global.server).await?;
+    let mut client = Client::connect(global).await?;
     let answer = client.cases.preview_case(timed(request)).await?.into_inner();
     match global.output {
         Format::Json => output::json(&answer),

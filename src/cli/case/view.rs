@@ -34,6 +34,7 @@ fn facts(case: &Case, now: Timestamp) -> String {
     table.fact("right", words::right(case.right));
     table.fact("state", case_state(case));
     table.fact("reason", words::case_reason(case.reason));
+    table.fact("caller", case.caller.as_str());
     table.fact("request id", case.request_id.as_str());
     table.fact("received", time::shown(case.received_time.as_ref(), now));
     table.fact("opened", time::shown(case.open_time.as_ref(), now));

@@ -65,7 +65,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
 
 /// Answers the id of the access case.
 async fn story(stage: &Stage, folder: &Folder, began: Instant) -> Result<String, Failure> {
-    let mut client = Client::connect(&stage.server()).await?;
+    let mut client = Client::of(&stage.server(), None).await?;
     introduce(stage, folder)?;
     check(stage, &mut client).await?;
     let access_case = access::run(stage, folder, &mut client).await?;

@@ -47,7 +47,7 @@ pub(in crate::cli) struct Arguments {
 
 /// Runs the command.
 pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<(), Failure> {
-    let mut client = Client::connect(&global.server).await?;
+    let mut client = Client::connect(global).await?;
     let (info, path) = fetch(&mut client, &arguments.case_id, arguments.to, arguments.force).await?;
     match global.output {
         Format::Json => output::json(&info),

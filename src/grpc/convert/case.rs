@@ -27,6 +27,7 @@ pub(crate) fn case(view: CaseView) -> v1::Case {
         policy_version: case.policy_version,
         tasks: view.tasks.into_iter().map(task).collect(),
         export: view.export.map(export),
+        caller: case.caller,
     }
 }
 

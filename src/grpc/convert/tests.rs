@@ -250,6 +250,7 @@ fn view() -> CaseView {
     };
     let case = Case {
         id: CaseId(Uuid::from_u128(1)),
+        caller: "support-desk".into(),
         request_id: "r".into(),
         right: Right::Erasure,
         state: CaseState::Completed,
@@ -279,6 +280,7 @@ fn a_case_is_shown_with_all_but_its_pseudonym() {
     assert_eq!((shown.revision, shown.settle_time), (9, None));
     assert_eq!(shown.identifier_kinds, ["email"]);
     assert_eq!(shown.scope, good().scope);
+    assert_eq!(shown.caller, "support-desk");
     assert!(!format!("{shown:?}").contains("feedface"));
 
     let task = &shown.tasks[0];

@@ -8,7 +8,7 @@ use rightful::proto::{
     },
 };
 use serde_json::Value;
-use tonic::Status;
+use tonic::{Request, Status};
 
 use super::{Bag, Export, World, soon};
 
@@ -20,6 +20,13 @@ pub fn opening(right: Right, identifiers: &[(&str, &str)]) -> OpenCaseRequest {
         subject: Some(subject(identifiers)),
         ..OpenCaseRequest::default()
     }
+}
+
+/// A message that comes from this caller.
+pub fn called<T>(caller: &'static str, message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    request.metadata_mut().insert("rightful-caller", caller.parse().expect("it is ASCII"));
+    request
 }
 
 /// A person by these identifiers.

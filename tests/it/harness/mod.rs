@@ -17,7 +17,7 @@ pub use bag::{Bag, Export, anonymous};
 pub use binary::Binary;
 pub use bucket::{Bucket, Refusal};
 pub use builder::Builder;
-pub use calls::{opening, subject, task};
+pub use calls::{called, opening, subject, task};
 pub use cluster::Cluster;
 pub use command::{Ran, run};
 pub use database::Database;

@@ -1,0 +1,179 @@
+//! Overload: whoever comes beyond a limit is refused at once and told when to come back; others are served, and nothing
+//! is half written.
+
+use std::{fs, time::Instant};
+
+use futures::{StreamExt as _, stream::FuturesUnordered};
+use rightful::proto::{
+    downstream::v1::Right,
+    v1::{Case, GetCaseRequest, ListCasesRequest, OpenCaseRequest, WatchCaseRequest},
+};
+use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection, DbBackend};
+use tonic::{Code, Status};
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+use tonic_types::StatusExt as _;
+
+use crate::{
+    harness::{ADA, Builder, World, assert_refused, called, metadata, opening, people_services, soon},
+    puppet::{Fault, Method},
+};
+
+/// More openings at once than any limit here lets in.
+const CROWD: usize = 24;
+
+/// Somebody else holds the database: every write waits until this is let go.
+struct Held(DatabaseConnection);
+
+impl Held {
+    async fn database_of(world: &World) -> Self {
+        let file = fs::read_to_string(world.dir().join("rightful.toml")).expect("the configuration is there");
+        let url = file.lines().find_map(|line| line.strip_prefix("store.url = ")).expect("it has a database");
+        let mut options = sea_orm::ConnectOptions::new(url.trim_matches('"').to_owned());
+        options.max_connections(1);
+        let connection = Database::connect(options).await.expect("the database can be reached");
+        let lock = match connection.get_database_backend() {
+            DbBackend::Sqlite => "BEGIN IMMEDIATE",
+            _ => "BEGIN; LOCK TABLE cases IN EXCLUSIVE MODE",
+        };
+        connection.execute_unprepared(lock).await.expect("it can be locked");
+        Self(connection)
+    }
+
+    async fn let_go(self) {
+        self.0.execute_unprepared("ROLLBACK").await.expect("it can be let go");
+        self.0.close().await.expect("it can be closed");
+    }
+}
+
+async fn open(world: &World, caller: &'static str, request: OpenCaseRequest) -> Result<Case, Status> {
+    let answer = world.cases().open_case(called(caller, request)).await?;
+    Ok(answer.into_inner().case.expect("the answer has a case"))
+}
+
+async fn count(world: &World) -> usize {
+    let listed = world.cases().list_cases(ListCasesRequest { page_size: 500, ..Default::default() }).await;
+    listed.expect("cases can be listed").into_inner().cases.len()
+}
+
+fn assert_overloaded<T>(answer: Result<T, Status>, limit: Option<&str>) -> Status {
+    let refused = assert_refused(answer, Code::ResourceExhausted, "ERROR_REASON_OVERLOADED");
+    assert_eq!(metadata(&refused).get("limit").map(String::as_str), limit);
+    let wait = refused.get_details_retry_info().and_then(|info| info.retry_delay);
+    assert!(wait.is_some_and(|wait| !wait.is_zero()), "it says when to come back: {refused:?}");
+    refused
+}
+
+/// A crowd of openings while the database is held: as many as `least` are refused at once, the others are opened once it
+/// is let go, and nothing else is.
+async fn crowd(world: &World, least: usize, limit: Option<&str>) {
+    let held = Held::database_of(world).await;
+    let mut calls: FuturesUnordered<_> =
+        (0..CROWD).map(|_| open(world, "crm", opening(Right::Access, &[ADA]))).collect();
+    for _ in 0..least {
+        assert_overloaded(soon("a refusal", calls.next()).await.expect("there are more"), limit);
+    }
+    held.let_go().await;
+    let rest: Vec<_> = soon("the others", calls.collect::<Vec<_>>()).await;
+    let opened = rest.iter().filter(|answer| answer.is_ok()).count();
+    for answer in rest.into_iter().filter(Result::is_err) {
+        assert_overloaded(answer, limit);
+    }
+    assert_eq!(count(world).await, opened, "who was refused has opened nothing");
+}
+
+#[tokio::test]
+async fn a_caller_that_is_too_fast_waits_and_others_do_not() {
+    let world = Builder::new(people_services())
+        .set("limits.opens_per_second", "3")
+        .set("limits.opens_burst", "4")
+        .start()
+        .await;
+    let mut opened = 0;
+    let request = opening(Right::Access, &[ADA]);
+    let (refused, refused_at) = loop {
+        let called_at = Instant::now();
+        match open(&world, "crm", OpenCaseRequest { request_id: opened.to_string(), ..request.clone() }).await
+        {
+            Ok(_) => opened += 1,
+            Err(status) => break (status, called_at),
+        }
+        assert!(opened < 500, "it is let in without end");
+    };
+    assert!(opened >= 4, "a burst is let in");
+    let refused = assert_overloaded::<()>(Err(refused), Some("opens_per_second"));
+    assert_eq!(metadata(&refused)["caller"], "crm");
+    let wait = refused.get_details_retry_info().unwrap().retry_delay.unwrap();
+    assert!(wait.as_millis() <= 334, "a third of a second at the most: {wait:?}");
+    assert!(open(&world, "support-desk", request.clone()).await.is_ok(), "it is the other's limit");
+    assert_eq!(count(&world).await, opened + 1);
+
+    let again = soon("the wait to be over", async {
+        loop {
+            if let Ok(case) = open(&world, "crm", request.clone()).await {
+                return case;
+            }
+        }
+    });
+    assert_eq!(again.await.caller, "crm");
+    assert!(refused_at.elapsed() >= wait, "and not before its time");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_caller_has_so_many_openings_under_way_and_no_more() {
+    let world = Builder::new(people_services()).set("limits.opens_waiting", "4").start().await;
+    crowd(&world, CROWD - 4, Some("opens_waiting")).await;
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_full_queue_of_writes_refuses_and_does_not_hang() {
+    let world = Builder::new(people_services())
+        .set("engine.open_batch_max", "1")
+        .set("limits.writes_waiting", "4")
+        .start()
+        .await;
+    // One write is under way and four wait.
+    crowd(&world, CROWD - 5, None).await;
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_server_with_enough_to_do_refuses_calls_and_stays_alive() {
+    let world = Builder::new(people_services()).set("limits.calls_waiting", "6").start().await;
+    let held = Held::database_of(&world).await;
+    let mut calls: FuturesUnordered<_> =
+        (0..CROWD).map(|_| open(&world, "crm", opening(Right::Access, &[ADA]))).collect();
+    for _ in 0..CROWD - 6 {
+        assert_overloaded(soon("a refusal", calls.next()).await.unwrap(), Some("calls_waiting"));
+    }
+    let get = world.cases().get_case(GetCaseRequest::default()).await;
+    assert_overloaded(get, Some("calls_waiting"));
+    let alive = HealthClient::new(world.channel()).check(HealthCheckRequest::default()).await;
+    assert!(alive.is_ok(), "probes come through: {alive:?}");
+    held.let_go().await;
+    for answer in soon("the others", calls.collect::<Vec<_>>()).await {
+        assert!(answer.is_ok(), "{answer:?}");
+    }
+    assert_eq!(count(&world).await, 6);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn there_are_so_many_streams_and_no_more() {
+    let world = Builder::new(people_services()).set("limits.streams", "2").start().await;
+    world.puppet("billing").always(Method::Resolve, Fault::Hang);
+    let case = world.open(opening(Right::Access, &[ADA])).await;
+    let watch = || async {
+        let request = WatchCaseRequest { case_id: case.case_id.clone() };
+        world.cases().watch_case(request).await
+    };
+    let first = watch().await.expect("there is room");
+    let second = watch().await.expect("there is room");
+    let refused = assert_overloaded(watch().await, Some("streams"));
+    assert_eq!(metadata(&refused)["caller"], "local");
+    drop((first, second));
+    soon("a place to be free", async { while watch().await.is_err() {} }).await;
+    world.puppet("billing").heal();
+    world.finish().await;
+}
