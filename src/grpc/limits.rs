@@ -32,6 +32,8 @@ pub struct Settings {
     pub calls_waiting: u32,
     /// Streams (watches, downloads, bulk openings) of the process at once.
     pub streams: u32,
+    /// How long calls and streams may go on once the server stops.
+    pub grace: Duration,
 }
 
 /// A limit that was met.
@@ -185,6 +187,7 @@ mod tests {
             opens_waiting: 2,
             calls_waiting: 1,
             streams: 1,
+            grace: Duration::from_secs(1),
         })
     }
 
