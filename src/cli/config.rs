@@ -112,6 +112,8 @@ fn values(config: &Config) -> Vec<(String, String)> {
     say("telemetry.log_format", &log_format);
     say("telemetry.log_filter", &config.telemetry.log_filter);
     say("telemetry.otlp_endpoint", &config.telemetry.otlp_endpoint.as_deref().unwrap_or_default());
+    let metrics_listen = config.telemetry.metrics_listen.map(|address| address.to_string());
+    say("telemetry.metrics_listen", &metrics_listen.unwrap_or_default());
     for downstream in &config.downstreams {
         let mut say =
             |key: &str, value: &dyn Display| say(&format!("downstream.{}.{key}", downstream.name), value);

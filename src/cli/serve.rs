@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     app::{self, App},
-    clock::DatabaseClock,
+    clock::{DatabaseClock, SystemClock},
     config::Config,
     telemetry,
 };
@@ -36,7 +36,13 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
         arguments.listen.map(|address| ("server.listen", address.to_string())).into_iter().collect();
     let config = arguments.file.load(&overrides)?;
     may_serve(config.server.listen, arguments.insecure)?;
+    if let Some(address) = config.telemetry.metrics_listen {
+        may_serve(address, arguments.insecure)?;
+    }
     let guard = telemetry::start(&app::telemetry_settings(&config)).map_err(anyhow::Error::from)?;
+    if let Some(address) = guard.metrics_address() {
+        eprintln!("rightful shows its metrics on http://{address}/metrics");
+    }
     let served = until_asked_to_end(config).await;
     guard.shutdown().await;
     served
@@ -48,7 +54,7 @@ async fn until_asked_to_end(config: Config) -> Result<(), Failure> {
     let listener = TcpListener::bind(address)
         .await
         .map_err(|error| Failure::new(Exit::Fault, format!("cannot listen on {address}: {error}")))?;
-    let app = App::build(config, Arc::new(DatabaseClock::default())).await?;
+    let app = App::build(config, Arc::new(DatabaseClock::over(SystemClock))).await?;
     let running = app.start(listener)?;
     // On stderr: stdout has the log, which may be JSON.
     eprintln!("rightful serves on http://{}", running.address());
@@ -73,7 +79,7 @@ fn may_serve(address: SocketAddr, insecure: bool) -> Result<(), Failure> {
         return Err(Failure::usage(format!(
             "--insecure does not serve on {address}, which others can reach"
         ))
-        .detail("use a loopback address such as --listen 127.0.0.1:7443"));
+        .detail("use a loopback address, such as 127.0.0.1:7443"));
     }
     Ok(())
 }

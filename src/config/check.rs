@@ -54,7 +54,10 @@ pub(super) fn sections(settings: &mut Settings) -> Config {
 fn server(settings: &mut Settings) -> Server {
     let default = SocketAddr::from(([127, 0, 0, 1], 7443));
     let rule = "must be an IP address and a port, such as 127.0.0.1:7443 or [::]:7443";
-    Server { listen: settings.parsed("server.listen", default, rule) }
+    Server {
+        listen: settings.parsed("server.listen", default, rule),
+        grace: settings.duration("server.grace", SECOND * 25, SignedDuration::from_millis(100)..=HOUR),
+    }
 }
 
 fn store(settings: &mut Settings) -> Store {
@@ -154,9 +157,21 @@ fn telemetry(settings: &mut Settings) -> Telemetry {
     if otlp_endpoint.as_ref().is_some_and(|text| !downstream::is_endpoint(text)) {
         settings.fault("telemetry.otlp_endpoint", "must be http://host:port, or empty for none");
     }
+    let listen = settings.optional("telemetry.metrics_listen").filter(|text| !text.is_empty());
+    let metrics_listen = listen.and_then(|text| {
+        let address = text.parse().ok();
+        if address.is_none() {
+            settings.fault(
+                "telemetry.metrics_listen",
+                "must be an IP address and a port, such as 127.0.0.1:9464, or empty for none",
+            );
+        }
+        address
+    });
     Telemetry {
         log_format: settings.parsed("telemetry.log_format", LogFormat::Text, "must be text or json"),
         log_filter: settings.text("telemetry.log_filter", "info", TEXT_BYTES_MAX),
         otlp_endpoint,
+        metrics_listen,
     }
 }

@@ -52,7 +52,7 @@ pub struct Config {
     pub retry: retry::Policy,
     /// `[breaker]`: when a downstream that fails again and again is left alone.
     pub breaker: breaker::Policy,
-    /// `[telemetry]`: logs and traces.
+    /// `[telemetry]`: logs, traces and metrics.
     pub telemetry: Telemetry,
     /// `[[downstream]]`: the registered services, in the order of the file, each name once.
     pub downstreams: Vec<Downstream>,

@@ -11,6 +11,9 @@ use crate::domain::{Period, fault::UnknownName};
 pub struct Server {
     /// The address and port of the gRPC server; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// From the signal to stop until everything has ended: calls and attempts that are under way may go on for as long.
+    /// 100 ms to 1 h.
+    pub grace: SignedDuration,
 }
 
 /// `[store]`: the database. Its `Debug` leaves the URL out: it may hold a password.
@@ -104,15 +107,17 @@ pub struct Limits {
     pub writes_waiting: u32,
 }
 
-/// `[telemetry]`: logs and traces.
+/// `[telemetry]`: logs, traces and metrics.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Telemetry {
     /// How logs look.
     pub log_format: LogFormat,
     /// What is logged, in the syntax of tracing's `EnvFilter`: `info`, `rightful=debug,warn`.
     pub log_filter: String,
-    /// Where traces are sent over OTLP/gRPC: `http://host:port`. Absent: nowhere.
+    /// Where traces and metrics are sent over OTLP/gRPC: `http://host:port`. Absent: nowhere.
     pub otlp_endpoint: Option<String>,
+    /// The address and port of `GET /metrics` for Prometheus; port 0 takes a free one. Absent: nowhere.
+    pub metrics_listen: Option<SocketAddr>,
 }
 
 /// How logs look.

@@ -61,7 +61,7 @@ fn all_faults_are_named_at_once() {
          [policy]\nrespond_within = '30 days'\n[engine]\nlease = '0s'\npoll = 'soon'\nopen_batch_max = 0\n\
          [limits]\nopens_per_second = 0\nstreams = 1000001\n\
          [retry]\ninitial = '2m'\nlongest = '1m'\n[telemetry]\nlog_format = 'xml'\n\
-         otlp_endpoint = 'collector:4317'\n[nonsense]\n[controller]\nname = ''",
+         otlp_endpoint = 'collector:4317'\nmetrics_listen = '9464'\n[nonsense]\n[controller]\nname = ''",
     );
     let expected = [
         "server.listen",
@@ -76,6 +76,7 @@ fn all_faults_are_named_at_once() {
         "limits.streams",
         "retry.longest",
         "telemetry.otlp_endpoint",
+        "telemetry.metrics_listen",
         "telemetry.log_format",
         "colour",
         "server.port",

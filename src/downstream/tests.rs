@@ -277,6 +277,7 @@ async fn an_erasure_carries_its_key_and_its_trace() {
         log_format: telemetry::LogFormat::Text,
         log_filter: "off".into(),
         otlp_endpoint: None,
+        metrics_listen: None,
         service_name: "test".into(),
     })
     .unwrap();

@@ -3,6 +3,7 @@
 //! **Invariant:** every error that leaves this room comes from `status.rs`.
 
 mod admission;
+mod bulk;
 mod caller;
 mod case_service;
 mod convert;

@@ -1,10 +1,13 @@
-//! Logs to standard output, spans to an OTLP collector, and what is measured. The only home of OpenTelemetry.
+//! Logs to standard output, spans and metrics to an OTLP collector, metrics to whoever scrapes them. The only home of
+//! OpenTelemetry.
 //!
 //! The OpenTelemetry layer is always there, with or without a collector: a case's trace context has to reach the
 //! downstreams even where rightful itself exports nothing.
 
+mod meters;
 pub mod metrics;
 mod outage;
+mod scrape;
 mod start;
 pub mod trace;
 

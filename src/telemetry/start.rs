@@ -1,11 +1,16 @@
 //! Starting and stopping telemetry.
 
-use std::{io::IsTerminal as _, time::Duration};
+use std::{
+    io::{self, IsTerminal as _},
+    net::SocketAddr,
+    time::Duration,
+};
 
 use opentelemetry::{KeyValue, trace::TracerProvider as _};
 use opentelemetry_otlp::WithExportConfig as _;
 use opentelemetry_sdk::{
     Resource,
+    error::{OTelSdkError, OTelSdkResult},
     trace::{Sampler, SdkTracerProvider},
 };
 use tracing::{Subscriber, level_filters::LevelFilter};
@@ -14,8 +19,11 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _,
 };
 
-/// How long one batch of spans may take to be sent. A collector that is slower loses spans; cases do not wait for it.
-const EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
+use super::meters::{self, Meters};
+
+/// How long one batch of spans or metrics may take to be sent. A collector that is slower loses them; cases do not wait
+/// for it.
+pub(super) const EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long the last flush may take: well under the 30 s that Kubernetes gives a pod to end.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
@@ -40,8 +48,10 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// What is logged, in the syntax of `tracing_subscriber::EnvFilter`: `info`, `rightful=debug,warn`.
     pub log_filter: String,
-    /// The OTLP collector's gRPC endpoint, such as `http://localhost:4317`. Absent: no spans are exported.
+    /// The OTLP collector's gRPC endpoint, such as `http://localhost:4317`. Absent: nothing is exported there.
     pub otlp_endpoint: Option<String>,
+    /// Where `GET /metrics` is served for Prometheus; port 0 takes a free one. Absent: nowhere.
+    pub metrics_listen: Option<SocketAddr>,
     /// `service.name` of the exported spans.
     pub service_name: String,
 }
@@ -55,41 +65,71 @@ pub enum Error {
     /// The OTLP endpoint cannot be used.
     #[error("the OTLP endpoint cannot be used: {0}")]
     Exporter(#[from] opentelemetry_otlp::ExporterBuildError),
+    /// The metrics cannot be collected for a scraper.
+    #[error("metrics cannot be collected: {0}")]
+    Metrics(#[from] OTelSdkError),
+    /// The address of the metrics cannot be listened on.
+    #[error("cannot serve metrics on {address}")]
+    Listen {
+        /// Which address.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
 }
 
-/// Keeps the exporter; [`Guard::shutdown`] sends what is still held back.
-#[must_use = "spans that are not yet exported are lost without `shutdown`"]
+/// Keeps the exporters; [`Guard::shutdown`] sends what is still held back.
+#[must_use = "what is not yet exported is lost without `shutdown`"]
 pub struct Guard {
     provider: SdkTracerProvider,
+    meters: Option<Meters>,
 }
 
 impl Guard {
-    /// Sends the remaining spans and stops the exporter. Takes at most 5 s. Off-thread, because the flush blocks and
-    /// would starve a runtime with one worker, on which the exporter's own connection lives.
+    /// Where metrics can be scraped.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        Some(self.meters.as_ref()?.scrape.as_ref()?.address())
+    }
+
+    /// Sends the remaining spans and metrics and stops the exporters. Takes at most 10 s. Off-thread, because the
+    /// flush blocks and would starve a runtime with one worker, on which the exporters' own connections live.
     pub async fn shutdown(self) {
-        let flush =
-            tokio::task::spawn_blocking(move || self.provider.shutdown_with_timeout(SHUTDOWN_TIMEOUT));
-        match flush.await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "the last spans were not exported"),
-            Err(error) => tracing::warn!(%error, "the last spans were not exported"),
+        let flush = tokio::task::spawn_blocking(move || {
+            say(self.provider.shutdown_with_timeout(SHUTDOWN_TIMEOUT), "the last spans were not exported");
+            if let Some(meters) = self.meters {
+                say(
+                    meters.provider.shutdown_with_timeout(SHUTDOWN_TIMEOUT),
+                    "the last metrics were not exported",
+                );
+            }
+        });
+        if let Err(error) = flush.await {
+            tracing::warn!(%error, "the last spans and metrics were not exported");
         }
     }
 }
 
-/// Starts logging and tracing for the whole process. With an OTLP endpoint it has to be called inside a tokio runtime;
-/// the collector need not be there yet.
+fn say(flushed: OTelSdkResult, consequence: &str) {
+    if let Err(error) = flushed {
+        tracing::warn!(%error, "{consequence}");
+    }
+}
+
+/// Starts logs, traces and metrics for the whole process. With an OTLP endpoint or an address for metrics it has to be
+/// called inside a tokio runtime; the collector need not be there yet.
 ///
 /// A second call in the same process (as tests make) changes nothing; its guard has nothing to flush.
 pub fn start(settings: &Settings) -> Result<Guard, Error> {
     let filter = EnvFilter::try_new(&settings.log_filter)?;
     let provider = provider(settings)?;
+    let meters = meters::start(settings, resource(settings))?;
     let subscriber = tracing_subscriber::registry()
         .with(log_layer(settings.log_format).with_filter(filter))
         .with(trace_layer(&provider));
     // The only failure is that a subscriber is there already, which is what the second call means.
     let _ = subscriber.try_init();
-    Ok(Guard { provider })
+    Ok(Guard { provider, meters })
 }
 
 fn log_layer<S>(format: LogFormat) -> Box<dyn Layer<S> + Send + Sync>
@@ -104,12 +144,16 @@ where
     }
 }
 
-fn provider(settings: &Settings) -> Result<SdkTracerProvider, Error> {
-    let resource = Resource::builder()
+/// Who the spans and metrics are of.
+fn resource(settings: &Settings) -> Resource {
+    Resource::builder()
         .with_service_name(settings.service_name.clone())
         .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
-        .build();
-    let builder = SdkTracerProvider::builder().with_resource(resource);
+        .build()
+}
+
+fn provider(settings: &Settings) -> Result<SdkTracerProvider, Error> {
+    let builder = SdkTracerProvider::builder().with_resource(resource(settings));
     let Some(endpoint) = &settings.otlp_endpoint else {
         // Ids are made and handed on, nothing is recorded; a caller's decision to sample is passed to the downstreams.
         return Ok(builder.with_sampler(Sampler::ParentBased(Box::new(Sampler::AlwaysOff))).build());
@@ -143,6 +187,7 @@ pub(super) fn quiet_provider() -> SdkTracerProvider {
         log_format: LogFormat::Text,
         log_filter: "off".into(),
         otlp_endpoint: None,
+        metrics_listen: None,
         service_name: "test".into(),
     })
     .expect("nothing to connect to")
@@ -157,6 +202,7 @@ mod tests {
             log_format: LogFormat::Json,
             log_filter: filter.into(),
             otlp_endpoint: endpoint.map(Into::into),
+            metrics_listen: None,
             service_name: "test".into(),
         }
     }

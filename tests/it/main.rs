@@ -8,6 +8,7 @@ mod puppet;
 
 mod access;
 mod attention;
+mod bulk;
 mod callers;
 mod canary;
 mod commands;
@@ -21,5 +22,10 @@ mod opening;
 mod outages;
 mod postgresql;
 mod reading;
+mod replicas;
 mod s3;
 mod serving;
+mod stopping;
+mod telemetry;
+mod traffic;
+mod year;

@@ -49,7 +49,7 @@ struct Framework {
     tests: &'static [&'static str],
 }
 
-const FRAMEWORKS: [Framework; 8] = [
+const FRAMEWORKS: [Framework; 9] = [
     Framework {
         name: "sea-orm",
         is: |path| path[0] == "sea_orm" || path[0] == "sea_orm_migration" || path[0] == "sqlx",
@@ -86,6 +86,12 @@ const FRAMEWORKS: [Framework; 8] = [
     Framework {
         name: "OpenTelemetry",
         is: |path| path[0].starts_with("opentelemetry") || path[0] == "tracing_opentelemetry",
+        code: &["telemetry"],
+        tests: &["telemetry"],
+    },
+    Framework {
+        name: "the scrape endpoint (axum, prometheus)",
+        is: |path| path[0] == "axum" || path[0] == "prometheus",
         code: &["telemetry"],
         tests: &["telemetry"],
     },

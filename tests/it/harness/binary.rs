@@ -14,11 +14,20 @@ use super::soon;
 
 /// What the server prints before its address, once it serves.
 const ANNOUNCEMENT: &str = "rightful serves on http://";
+/// What it prints around the address of its metrics, before that.
+const METRICS: (&str, &str) = ("rightful shows its metrics on http://", "/metrics");
 
 /// A process that ends when this is dropped.
 pub struct Binary {
     child: Child,
-    address: SocketAddr,
+    addresses: Addresses,
+}
+
+/// Where a process listens.
+#[derive(Clone, Copy)]
+struct Addresses {
+    calls: SocketAddr,
+    metrics: Option<SocketAddr>,
 }
 
 impl Binary {
@@ -37,14 +46,19 @@ impl Binary {
         let errors = child.stderr.take().expect("it is a pipe");
         let (announce, announced) = oneshot::channel();
         std::thread::spawn(move || follow(errors, log, announce));
-        let address =
+        let addresses =
             soon("the binary to serve", announced).await.expect("the server serves (see server.log)");
-        Self { child, address }
+        Self { child, addresses }
     }
 
     /// Where it listens.
     pub const fn address(&self) -> SocketAddr {
-        self.address
+        self.addresses.calls
+    }
+
+    /// Where it shows its metrics.
+    pub const fn metrics(&self) -> Option<SocketAddr> {
+        self.addresses.metrics
     }
 
     /// SIGKILL.
@@ -72,15 +86,18 @@ impl Drop for Binary {
 }
 
 /// Copies what the server prints to the log, and tells the address that it serves on.
-fn follow(errors: ChildStderr, mut log: File, announce: oneshot::Sender<SocketAddr>) {
-    let mut announce = Some(announce);
+fn follow(errors: ChildStderr, mut log: File, announce: oneshot::Sender<Addresses>) {
+    let (mut announce, mut metrics) = (Some(announce), None);
     for line in BufReader::new(errors).lines().map_while(Result::ok) {
         writeln!(log, "{line}").expect("the log can be written");
-        if let Some(address) = line.strip_prefix(ANNOUNCEMENT).and_then(|text| text.trim().parse().ok())
+        if let Some(rest) = line.strip_prefix(METRICS.0) {
+            metrics = rest.strip_suffix(METRICS.1).and_then(|text| text.parse().ok());
+        }
+        if let Some(calls) = line.strip_prefix(ANNOUNCEMENT).and_then(|text| text.trim().parse().ok())
             && let Some(announce) = announce.take()
         {
             // The test may have given up already.
-            let _ = announce.send(address);
+            let _ = announce.send(Addresses { calls, metrics });
         }
     }
 }

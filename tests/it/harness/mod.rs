@@ -6,9 +6,11 @@ mod bucket;
 mod builder;
 mod calls;
 mod cluster;
+mod collector;
 mod command;
 mod database;
 mod embedded;
+mod held;
 mod status;
 mod subjects;
 mod world;
@@ -19,11 +21,13 @@ pub use bucket::{Bucket, Refusal};
 pub use builder::Builder;
 pub use calls::{called, opening, subject, task};
 pub use cluster::Cluster;
+pub use collector::{Collector, attribute};
 pub use command::{Ran, run};
 pub use database::Database;
+pub use held::Held;
 pub use status::{assert_refused, fields, metadata};
 pub use subjects::{ADA, ada, people_services};
-pub use world::{Mode, World};
+pub use world::{Mode, Replica, World};
 
 use std::{future::Future, time::Duration};
 

@@ -1,0 +1,201 @@
+//! What operators see: one trace from the caller to the last span of a case, and metrics, pushed and scraped.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use opentelemetry_proto::tonic::trace::v1::Span;
+use rightful::proto::{
+    downstream::v1::Right,
+    v1::{Case, CaseReason},
+};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+
+use crate::{
+    harness::{ADA, Builder, Collector, World, attribute, opening, people_services},
+    puppet::{Fault, Method},
+};
+
+/// The caller's trace and span.
+const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+const CALLER: &str = "00f067aa0ba902b7";
+
+/// A world that sends its telemetry to a collector.
+async fn observed(collector: &Collector) -> World {
+    let endpoint = format!("\"{}\"", collector.endpoint());
+    let world = Builder::new(people_services()).binary().set("telemetry.otlp_endpoint", &endpoint);
+    world.set("engine.lease", "\"1s\"").patience("30s").start().await
+}
+
+/// Opens an access case as a caller would who traces its calls.
+async fn open_traced(world: &World) -> Case {
+    let mut request = tonic::Request::new(opening(Right::Access, &[ADA]));
+    let parent = format!("00-{TRACE}-{CALLER}-01");
+    request.metadata_mut().insert("traceparent", parent.parse().expect("it is ASCII"));
+    let answer = world.cases().open_case(request).await.expect("the case can be opened");
+    answer.into_inner().case.expect("the answer has a case")
+}
+
+fn opened(span: &Span) -> bool {
+    span.name == "rightful.v1.CaseService/OpenCase"
+}
+
+fn task<'a>(spans: &'a [Span], downstream: &str) -> impl Iterator<Item = &'a Span> {
+    let is_so = move |span: &&Span| {
+        span.name == "task"
+            && attribute(span, "downstream") == downstream
+            && attribute(span, "kind") == "collect"
+    };
+    spans.iter().filter(is_so)
+}
+
+fn settled(span: &Span) -> bool {
+    span.name == "case" && attribute(span, "work") == "settle"
+}
+
+/// Fails unless it is one trace: the caller's, then OpenCase, and below that the tasks and the settling.
+fn assert_one_trace(world: &World, spans: &[Span]) {
+    let ours: Vec<&Span> = spans.iter().filter(|span| hex::encode(&span.trace_id) == TRACE).collect();
+    let open: Vec<&&Span> = ours.iter().filter(|span| opened(span)).collect();
+    let [open] = open[..] else { panic!("one OpenCase in the caller's trace, not {}", open.len()) };
+    assert_eq!(hex::encode(&open.parent_span_id), CALLER);
+    assert_eq!(attribute(open, "rpc.method"), "OpenCase");
+    for name in world.names() {
+        let below: Vec<&Span> = task(spans, &name).collect();
+        assert!(!below.is_empty(), "{name} was collected");
+        for span in &below {
+            assert_eq!((&span.trace_id, &span.parent_span_id), (&open.trace_id, &open.span_id), "{span:?}");
+        }
+        // What the downstream was told is the span of the attempt that asked it.
+        let call = world.puppet(&name).calls(Method::Collect).pop().expect("it was asked");
+        let parents: Vec<String> =
+            below.iter().map(|span| format!("00-{TRACE}-{}-01", hex::encode(&span.span_id))).collect();
+        let told = call.traceparent.expect("it was told of the trace");
+        assert!(parents.contains(&told), "{told} is not among {parents:?}");
+    }
+    let settling = spans.iter().find(|span| settled(span)).expect("it was waited for");
+    assert_eq!((&settling.trace_id, &settling.parent_span_id), (&open.trace_id, &open.span_id));
+    let all = format!("{spans:?}");
+    for identifier in ["ada@example", "C-1815"] {
+        assert!(!all.contains(identifier), "a span names a person");
+    }
+}
+
+#[tokio::test]
+async fn one_trace_leads_from_the_caller_over_the_tasks_to_the_export() {
+    let collector = Collector::start().await;
+    let world = observed(&collector).await;
+    let case = open_traced(&world).await;
+    assert_eq!(world.settled(&case.case_id).await.reason(), CaseReason::Fulfilled);
+    let spans = collector.spans("the last span", |spans| spans.iter().any(settled)).await;
+    assert_one_trace(&world, &spans);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn the_trace_goes_on_after_a_crash() {
+    let collector = Collector::start().await;
+    let mut world = observed(&collector).await;
+    world.puppet("analytics").always(Method::Collect, Fault::HangAfter(100));
+    let case = open_traced(&world).await;
+    world.puppet("analytics").called(Method::Collect, 1).await;
+    // Spans are sent every few seconds: this one must not die with the process that made it.
+    collector.spans("the call's span", |spans| spans.iter().any(opened)).await;
+    world.kill().await;
+    world.puppet("analytics").heal();
+    world.start_server().await;
+    assert_eq!(world.settled(&case.case_id).await.reason(), CaseReason::Fulfilled);
+    let spans = collector.spans("the last span", |spans| spans.iter().any(settled)).await;
+    assert_one_trace(&world, &spans);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn metrics_are_sent_to_the_collector_at_the_latest_at_the_end() {
+    let collector = Collector::start().await;
+    let world = observed(&collector).await;
+    world.run(Right::Erasure, &[ADA]).await;
+    world.finish().await;
+    let metrics = collector.metrics();
+    for name in ["rightful.store.transactions", "rightful.task.attempts", "rightful.cases.settled"] {
+        assert!(metrics.contains(name), "no {name} among {metrics:?}");
+    }
+}
+
+/// What a scraper gets, by series: `name{label="value"}` and its value. Fails unless it is well-formed.
+fn series(text: &str) -> BTreeMap<String, f64> {
+    let (mut kinds, mut series) = (BTreeMap::new(), BTreeMap::new());
+    for line in text.lines() {
+        if let Some(comment) = line.strip_prefix("# ") {
+            let words: Vec<&str> = comment.splitn(3, ' ').collect();
+            let [word, name, text] = words[..] else { panic!("{line}") };
+            assert!(matches!(word, "HELP" | "TYPE"), "{line}");
+            if word == "TYPE" {
+                assert!(kinds.insert(name, text).is_none(), "{name} has two types");
+            }
+            continue;
+        }
+        let (key, value) = line.rsplit_once(' ').unwrap_or_else(|| panic!("{line}"));
+        let (name, labels) = key.split_once('{').unwrap_or((key, "}"));
+        assert!(name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b':'), "{line}");
+        assert!(labels.ends_with('}'), "{line}");
+        let family =
+            ["_bucket", "_sum", "_count"].iter().find_map(|end| kinds.get_key_value(name.strip_suffix(end)?));
+        let kind =
+            kinds.get(name).or(family.map(|(_, kind)| kind)).unwrap_or_else(|| panic!("{line}: of no type"));
+        assert_eq!(*kind == "counter", name.ends_with("_total"), "{line}: a {kind}");
+        let value: f64 = value.parse().unwrap_or_else(|_| panic!("{line}"));
+        assert!(series.insert(key.to_owned(), value).is_none(), "{key} is there twice");
+    }
+    series
+}
+
+async fn get(address: &str, path: &str) -> (String, String) {
+    let mut stream = TcpStream::connect(address).await.expect("it listens");
+    let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.expect("it reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("it answers in UTF-8");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("head and body");
+    (head.to_owned(), body.to_owned())
+}
+
+#[tokio::test]
+async fn a_scrape_shows_what_happened_in_the_format_of_prometheus() {
+    let listen = Builder::new(people_services()).binary().set("telemetry.metrics_listen", "\"127.0.0.1:0\"");
+    let world = listen.start().await;
+    let case = world.run(Right::Access, &[ADA]).await;
+    let (head, body) = get(&world.metrics(), "/metrics").await;
+    assert!(head.starts_with("HTTP/1.1 200 OK"), "{head}");
+    assert!(head.contains("text/plain"), "{head}");
+    let series = series(&body);
+    let of = |name: &str, labels: &[&str]| -> f64 {
+        let is_so = |key: &&String| {
+            key.starts_with(&format!("{name}{{")) && labels.iter().all(|label| key.contains(label))
+        };
+        series.iter().filter(|(key, _)| is_so(key)).map(|(_, value)| value).sum()
+    };
+    let settled = of("rightful_cases_settled_total", &["right=\"access\"", "reason=\"fulfilled\""]);
+    assert!((settled - 1.0).abs() < f64::EPSILON, "{body}");
+    let attempts = of("rightful_task_attempts_total", &["downstream=\"billing\"", "kind=\"collect\""]);
+    assert!((attempts - 1.0).abs() < f64::EPSILON, "{body}");
+    assert!(of("rightful_store_transactions_total", &["outcome=\"committed\""]) >= 1.0, "{body}");
+    assert!(of("rightful_task_attempt_duration_seconds_count", &[]) >= 4.0, "{body}");
+    let names: BTreeSet<&str> = series.keys().filter_map(|key| key.split('{').next()).collect();
+    assert!(names.contains("target_info"), "{names:?}");
+    assert!(!body.contains("ada@") && !body.contains(&case.case_id), "labels are names of a closed list");
+    let (head, _) = get(&world.metrics(), "/").await;
+    assert!(head.starts_with("HTTP/1.1 404"), "{head}");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn metrics_are_not_served_where_others_can_reach_them() {
+    let world = World::start(people_services()).await;
+    std::fs::write(world.dir().join("open.toml"), "[telemetry]\nmetrics_listen = \"0.0.0.0:0\"\n").unwrap();
+    let serve = ["serve", "--insecure", "--listen", "127.0.0.1:0", "--config", "open.toml"];
+    let refused = crate::harness::run(world.dir(), world.url(), &serve, "").await.expect(2);
+    assert!(refused.stderr.contains("0.0.0.0:0"), "{refused:?}");
+    world.finish().await;
+}
