@@ -3,15 +3,18 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use rightful::proto::{
-    downstream::v1::{Identifier, Right, Subject},
-    v1::{OpenCaseRequest, case_service_client::CaseServiceClient},
+use rightful::{
+    domain::caller::METADATA_KEY,
+    proto::{
+        downstream::v1::{Identifier, Right, Subject},
+        v1::{OpenCaseRequest, case_service_client::CaseServiceClient},
+    },
 };
 use tokio::{
     task::JoinSet,
     time::{self, Instant},
 };
-use tonic::Code;
+use tonic::{Code, Request};
 
 use crate::{
     people::{self, Wish},
@@ -29,19 +32,22 @@ const OPEN_MAX: Duration = Duration::from_secs(90);
 /// Every so many-th request is sent again once it was answered, as a caller would that crashed.
 const REPEATED: u64 = 3;
 
-/// The request of this person.
-fn request(seed: u64, number: u64) -> OpenCaseRequest {
+/// The request of this person. Callers count their requests from 0 each, so the same id comes from all of them.
+fn request(seed: u64, number: u64) -> Request<OpenCaseRequest> {
     let right = match people::wish(seed, number) {
         Wish::Access => Right::Access,
         Wish::Erasure => Right::Erasure,
     };
     let email = Identifier { kind: "email".to_owned(), value: people::email(seed, number) };
-    OpenCaseRequest {
-        request_id: format!("caller-{}/{number}", number % CALLERS),
+    let mut request = Request::new(OpenCaseRequest {
+        request_id: format!("request-{}", number / CALLERS),
         right: right.into(),
         subject: Some(Subject { identifiers: vec![email] }),
         ..OpenCaseRequest::default()
-    }
+    });
+    let name = format!("caller-{}", number % CALLERS);
+    request.metadata_mut().insert(METADATA_KEY, name.parse().expect("it is ASCII"));
+    request
 }
 
 /// Opens every person's case, one each `pace`; answers the case ids by person.
@@ -73,14 +79,13 @@ pub async fn open_all(world: &Arc<World>, pace: Duration) -> anyhow::Result<BTre
 
 /// Opens a person's case at whichever replica answers.
 async fn open(world: &World, number: u64) -> anyhow::Result<String> {
-    let request = request(world.setup.seed, number);
     let tries = async {
         let first = usize::try_from(number).unwrap_or_default();
         let mut last = Code::Unavailable;
         for turn in first.. {
             if let Some(channel) = world.channel(turn) {
                 let mut stub = CaseServiceClient::new(channel);
-                match time::timeout(ANSWER_MAX, stub.open_case(request.clone())).await {
+                match time::timeout(ANSWER_MAX, stub.open_case(request(world.setup.seed, number))).await {
                     Ok(Ok(answer)) => return answer.into_inner().case.context("the answer has no case"),
                     Ok(Err(status)) if is_final(status.code()) => anyhow::bail!("{status:?}, after {last:?}"),
                     Ok(Err(status)) => last = status.code(),
