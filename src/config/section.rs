@@ -90,7 +90,8 @@ pub struct Engine {
     pub calls_per_lane: u32,
 }
 
-/// `[limits]`: how much is let in at once. Beyond, calls answer RESOURCE_EXHAUSTED and say when to come back.
+/// `[limits]`: how much one process lets in at once; every replica counts for itself. Beyond, calls answer
+/// RESOURCE_EXHAUSTED and say when to come back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Cases that one caller may open in a second, on average. 1 to 1,000,000.
