@@ -127,7 +127,7 @@ fn downstream_settings(downstream: &crate::config::Downstream) -> downstream::Se
         name: downstream.name.clone(),
         endpoint: downstream.endpoint.clone(),
         parallel_calls: downstream.parallel_calls,
-        rate: downstream.calls_per_minute.map(|per_minute| Rate { per_minute, burst: downstream.burst }),
+        rate: rate(downstream.calls_per_minute, downstream.burst),
         connect_timeout: downstream.connect_timeout.unsigned_abs(),
         call_timeout: downstream.call_timeout.unsigned_abs(),
         idle_timeout: downstream.idle_timeout.unsigned_abs(),
@@ -144,6 +144,12 @@ fn limits(limits: &crate::config::Limits, grace: Duration) -> grpc::Limits {
         streams: limits.streams,
         grace,
     }
+}
+
+/// 0 calls a minute are no limit, and a burst of 0 is a second's worth.
+fn rate(per_minute: u32, burst: u32) -> Option<Rate> {
+    let burst = if burst == 0 { (per_minute / 60).max(1) } else { burst };
+    (per_minute > 0).then_some(Rate { per_minute, burst })
 }
 
 fn engine_settings(config: &Config) -> engine::Settings {

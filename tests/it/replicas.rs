@@ -12,7 +12,9 @@ use rightful::{
 };
 
 use crate::{
-    harness::{ADA, Builder, Cluster, Database, Replica, World, ada, opening, people_services, soon, task},
+    harness::{
+        ADA, Builder, Cluster, Database, Replica, World, ada, opening, people_services, run, soon, task,
+    },
     puppet::{Fault, Method, Profile, category},
 };
 
@@ -230,5 +232,32 @@ async fn the_same_request_at_several_replicas_opens_one_case() {
     for replica in replicas {
         replica.stop().await;
     }
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_replica_of_the_version_before_works_on_a_schema_that_was_expanded() {
+    let world = Builder::new([album(2)]).database(database().await).start().await;
+    world.database().execute("INSERT INTO seaql_migrations VALUES ('m0099_expand_more', 0)").await;
+    world.database().execute("ALTER TABLE cases ADD COLUMN colour text NOT NULL DEFAULT 'green'").await;
+    world.database().execute("ALTER TABLE tasks ADD COLUMN colour text").await;
+    // The one that runs goes on, and another one may start.
+    let second = world.replica().await;
+    for number in 0..2 {
+        let case = erase(&world, number).await;
+        assert_eq!(world.settled(&case.case_id).await.reason(), CaseReason::Fulfilled);
+    }
+    second.stop().await;
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_schema_that_was_contracted_is_refused_by_name() {
+    let world = Builder::new([album(1)]).database(database().await).start().await;
+    world.database().execute("INSERT INTO seaql_migrations VALUES ('m0099_contract_colours', 0)").await;
+    let serve = ["serve", "--insecure", "--listen", "127.0.0.1:0", "--config", "rightful.toml"];
+    let ran = run(world.dir(), world.url(), &serve, "").await;
+    assert_ne!(ran.code, 0, "it must not serve");
+    assert!(ran.stderr.contains("m0099_contract_colours") && ran.stderr.contains("too old"), "{ran:?}");
     world.finish().await;
 }

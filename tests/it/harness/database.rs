@@ -58,6 +58,11 @@ impl Database {
         }
     }
 
+    /// Runs statements that answer nothing.
+    pub async fn execute(&self, sql: &str) {
+        execute(self.url(), sql).await;
+    }
+
     /// Every row of every table as text, binary columns as hex, each with its table's name. SQLite's are all in its
     /// file, so there are none here.
     pub async fn rows(&self) -> Vec<(String, String)> {
