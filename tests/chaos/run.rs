@@ -93,9 +93,7 @@ async fn disturbed(
     killer::run(&world, faults).await;
     let cases = opening.await??;
     world.heal().await;
-    let healed = Instant::now();
     let mut wrong = verdict::judge(&world, &cases, expected).await?;
-    println!("quiet and judged {:.1} s after the last fault", healed.elapsed().as_secs_f64());
     if let Err(error) = stop(&world).await {
         wrong.push(format!("{error:#}"));
     }

@@ -67,7 +67,9 @@ pub async fn judge(
     expected: &BTreeMap<u64, Ending>,
 ) -> anyhow::Result<Vec<String>> {
     let mut faults = Faults::default();
+    let began = Instant::now();
     let stuck = quiet(world).await?;
+    println!("quiet after {:.1} s", began.elapsed().as_secs_f64());
     if let Some((leases, work)) = stuck {
         faults.add(format!(
             "not quiet after {QUIET_MAX:?}: {leases} leases live, {work} things are to be done"
