@@ -10,6 +10,7 @@ mod collector;
 mod command;
 mod database;
 mod embedded;
+mod outage;
 mod status;
 mod subjects;
 mod world;
