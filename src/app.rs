@@ -19,15 +19,12 @@ use crate::{
     vault::{Created, KeyRing},
 };
 
-/// How long attempts that are under way may take to end once the server stops. With the 10 s that calls have to drain
-/// this stays below the 30 s that Kubernetes gives.
-const PATIENCE: Duration = Duration::from_secs(15);
-
 /// rightful, built but not serving yet.
 pub struct App {
     engine: Engine,
     clock: Arc<dyn Clock>,
     limits: grpc::Limits,
+    grace: Duration,
 }
 
 /// rightful at work. Dropping it stops everything at once, as a crash would.
@@ -36,6 +33,7 @@ pub struct Running {
     stop: CancellationToken,
     server: AbortOnDropHandle<Result<(), tonic::transport::Error>>,
     lanes: Lanes,
+    grace: Duration,
 }
 
 impl App {
@@ -62,7 +60,8 @@ impl App {
         .context("cannot open the storage")?;
         let registry = Registry::new(config.downstreams.iter().map(downstream_settings).collect())?;
         let settings = engine_settings(&config);
-        let limits = limits(&config.limits);
+        let grace = config.server.grace.unsigned_abs();
+        let limits = limits(&config.limits, grace);
         let controller = export::Controller {
             name: config.controller.name,
             contact: config.controller.contact,
@@ -71,7 +70,7 @@ impl App {
         let tools = Tools { store, storage, ring, registry, clock: Arc::clone(&clock), controller, settings };
         let engine = Engine::new(tools).await.context("cannot read what is known of the downstreams")?;
         engine.check_health().await.context("the database or the storage does not answer")?;
-        Ok(Self { engine, clock, limits })
+        Ok(Self { engine, clock, limits, grace })
     }
 
     /// Serves on the listener and sets the engine to work.
@@ -84,7 +83,7 @@ impl App {
         let shutdown = stop.clone().cancelled_owned();
         let server: JoinHandle<_> =
             tokio::spawn(grpc::serve(listener, self.engine, now, self.limits, shutdown));
-        Ok(Running { address, stop, server: AbortOnDropHandle::new(server), lanes })
+        Ok(Running { address, stop, server: AbortOnDropHandle::new(server), lanes, grace: self.grace })
     }
 }
 
@@ -97,7 +96,7 @@ impl Running {
     /// Stops gracefully: health says so, calls drain, nothing more is claimed, attempts under way end.
     pub async fn stop(self) {
         self.stop.cancel();
-        let (served, ()) = tokio::join!(self.server, self.lanes.stop(PATIENCE));
+        let (served, ()) = tokio::join!(self.server, self.lanes.stop(self.grace));
         if let Ok(Err(error)) = served {
             tracing::error!(error = &error as &dyn std::error::Error, "the server failed");
         }
@@ -128,7 +127,7 @@ fn downstream_settings(downstream: &crate::config::Downstream) -> downstream::Se
         name: downstream.name.clone(),
         endpoint: downstream.endpoint.clone(),
         parallel_calls: downstream.parallel_calls,
-        rate: downstream.calls_per_minute.map(|per_minute| Rate { per_minute, burst: downstream.burst }),
+        rate: rate(downstream.calls_per_minute, downstream.burst),
         connect_timeout: downstream.connect_timeout.unsigned_abs(),
         call_timeout: downstream.call_timeout.unsigned_abs(),
         idle_timeout: downstream.idle_timeout.unsigned_abs(),
@@ -136,14 +135,21 @@ fn downstream_settings(downstream: &crate::config::Downstream) -> downstream::Se
     }
 }
 
-fn limits(limits: &crate::config::Limits) -> grpc::Limits {
+fn limits(limits: &crate::config::Limits, grace: Duration) -> grpc::Limits {
     grpc::Limits {
         opens_per_second: limits.opens_per_second,
         opens_burst: limits.opens_burst,
         opens_waiting: limits.opens_waiting,
         calls_waiting: limits.calls_waiting,
         streams: limits.streams,
+        grace,
     }
+}
+
+/// 0 calls a minute are no limit, and a burst of 0 is a second's worth.
+fn rate(per_minute: u32, burst: u32) -> Option<Rate> {
+    let burst = if burst == 0 { (per_minute / 60).max(1) } else { burst };
+    (per_minute > 0).then_some(Rate { per_minute, burst })
 }
 
 fn engine_settings(config: &Config) -> engine::Settings {

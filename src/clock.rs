@@ -57,15 +57,22 @@ impl Clock for SystemClock {
 
 /// The database's time, once it is known; the machine's until then. Between two looks the monotonic clock carries it on,
 /// so that neither a wrong clock of this machine nor a jump of it moves leases and due times.
-#[derive(Debug, Default)]
 pub struct DatabaseClock {
+    machine: Box<dyn Clock>,
     known: Mutex<Option<(Timestamp, Instant)>>,
+}
+
+impl DatabaseClock {
+    /// Begins with the time of this machine.
+    pub fn over(machine: impl Clock) -> Self {
+        Self { machine: Box::new(machine), known: Mutex::new(None) }
+    }
 }
 
 impl Clock for DatabaseClock {
     fn now(&self) -> Timestamp {
         let known = *self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some((then, at)) = known else { return SystemClock.now() };
+        let Some((then, at)) = known else { return self.machine.now() };
         let since = SignedDuration::try_from(at.elapsed()).unwrap_or(SignedDuration::MAX);
         let now = then.saturating_add(since).unwrap_or(Timestamp::MAX);
         Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
@@ -121,7 +128,7 @@ mod tests {
 
     #[test]
     fn the_database_tells_the_time() {
-        let clock = DatabaseClock::default();
+        let clock = DatabaseClock::over(SystemClock);
         let hour = SignedDuration::from_hours(1);
         let ahead = clock.now() + hour;
         clock.synchronise(ahead);

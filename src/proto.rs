@@ -5,6 +5,7 @@
     missing_docs,
     clippy::pedantic,
     clippy::allow_attributes,
+    clippy::large_enum_variant,
     reason = "generated; the documentation is in proto/"
 )]
 pub mod v1 {

@@ -7,7 +7,7 @@ use crate::{
     caller,
     child::Child,
     load::Load,
-    server,
+    server::Setup,
     table::{Row, Target, figure, median},
 };
 
@@ -31,7 +31,7 @@ pub async fn measure() -> anyhow::Result<Vec<Row>> {
         .zip(&sources)
         .map(|(name, source)| ((*name).to_owned(), source.endpoint.clone()))
         .collect();
-    let rightful = Child::rightful(&folder, server::LEASE, &downstreams)?;
+    let rightful = Child::rightful(&Setup::of(&folder), &downstreams)?;
     let mut stub = caller::connect(&rightful.endpoint, &downstreams).await?;
     let (mut rates, mut spent) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {

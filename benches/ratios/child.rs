@@ -6,15 +6,17 @@
 use std::{
     fs,
     io::{BufRead as _, BufReader, Read as _},
-    path::Path,
     process::{Child as Process, Command, Stdio},
     thread,
 };
 
 use anyhow::Context as _;
-use jiff::SignedDuration;
 
-use crate::{generator::Generator, load::Load, server};
+use crate::{
+    generator::Generator,
+    load::Load,
+    server::{self, Setup},
+};
 
 /// What makes this program a child.
 const FLAG: &str = "--child";
@@ -29,13 +31,15 @@ pub struct Child {
 }
 
 impl Child {
-    /// A rightful that keeps everything in `folder` and asks these downstreams (name, endpoint).
-    pub fn rightful(
-        folder: &Path,
-        lease: SignedDuration,
-        downstreams: &[(String, String)],
-    ) -> anyhow::Result<Self> {
-        let mut arguments = vec!["rightful".to_owned(), folder.display().to_string(), lease.to_string()];
+    /// A rightful that is set up like this and asks these downstreams (name, endpoint).
+    pub fn rightful(setup: &Setup, downstreams: &[(String, String)]) -> anyhow::Result<Self> {
+        let mut arguments = vec![
+            "rightful".to_owned(),
+            setup.folder.display().to_string(),
+            setup.database.clone().unwrap_or_default(),
+            setup.lease.to_string(),
+            setup.calls_per_lane.to_string(),
+        ];
         arguments.extend(downstreams.iter().map(|(name, endpoint)| format!("{name}={endpoint}")));
         Self::start(&arguments)
     }
@@ -113,13 +117,19 @@ pub async fn run(role: &[String]) -> anyhow::Result<()> {
             eprintln!("{}", generator.endpoint);
             input_ends().await
         }
-        [kind, folder, lease, downstreams @ ..] if kind == "rightful" => {
+        [kind, folder, database, lease, calls_per_lane, downstreams @ ..] if kind == "rightful" => {
             let pair = |text: &String| {
                 let (name, endpoint) = text.split_once('=').context("a downstream is name=endpoint")?;
                 anyhow::Ok((name.to_owned(), endpoint.to_owned()))
             };
             let downstreams: Vec<_> = downstreams.iter().map(pair).collect::<Result<_, _>>()?;
-            let config = server::config(Path::new(folder), lease.parse()?, &downstreams);
+            let setup = Setup {
+                folder: folder.into(),
+                database: Some(database.clone()).filter(|url| !url.is_empty()),
+                lease: lease.parse()?,
+                calls_per_lane: calls_per_lane.parse()?,
+            };
+            let config = server::config(&setup, &downstreams);
             let (running, _guard) = server::start(config).await?;
             eprintln!("http://{}", running.address());
             input_ends().await

@@ -11,7 +11,7 @@ use crate::{
     child::{self, Child},
     floor,
     load::Load,
-    server,
+    server::Setup,
     table::{Row, Target, median, megabytes},
 };
 
@@ -36,7 +36,7 @@ pub async fn measure() -> anyhow::Result<Vec<Row>> {
     let folder = folder.path().canonicalize()?;
     let source = Child::generator(Load::Records { count: RECORDS, bytes: RECORD_BYTES })?;
     let downstreams = [("analytics".to_owned(), source.endpoint.clone())];
-    let rightful = Child::rightful(&folder, server::LEASE, &downstreams)?;
+    let rightful = Child::rightful(&Setup::of(&folder), &downstreams)?;
     let mut stub = caller::connect(&rightful.endpoint, &downstreams).await?;
     let bytes = floor::discard(&source.endpoint).await?;
 

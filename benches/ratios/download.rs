@@ -8,7 +8,7 @@ use crate::{
     child::Child,
     floor,
     load::Load,
-    server,
+    server::Setup,
     table::{Row, Target, median, megabytes},
 };
 
@@ -25,7 +25,7 @@ pub async fn measure() -> anyhow::Result<Vec<Row>> {
     let folder = folder.path().canonicalize()?;
     let source = Child::generator(Load::Noise { bytes: BYTES, chunk: CHUNK })?;
     let downstreams = [("archive".to_owned(), source.endpoint.clone())];
-    let rightful = Child::rightful(&folder, server::LEASE, &downstreams)?;
+    let rightful = Child::rightful(&Setup::of(&folder), &downstreams)?;
     let mut stub = caller::connect(&rightful.endpoint, &downstreams).await?;
     let opened = caller::open(&mut stub, Right::Access, 0).await?;
     let case = caller::completed(&mut stub, &opened).await?;

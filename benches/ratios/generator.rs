@@ -4,6 +4,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     pin::Pin,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -30,6 +31,9 @@ use crate::load::{self, Load};
 pub const CATEGORY: &str = "events";
 /// Bytes between two resume tokens: every few megabytes, as the contract asks.
 const TOKEN_BYTES: u64 = 4 << 20;
+
+/// Bytes of a slow downstream's record.
+const SLOW_BYTES: usize = 300;
 
 /// What was erased: by person, the ids of the calls that did it. More than one is an effect too many.
 pub type Effects = BTreeMap<String, BTreeSet<String>>;
@@ -77,6 +81,7 @@ impl Service {
     fn new(load: Load, effects: Arc<Mutex<Effects>>) -> Self {
         let pool = match load {
             Load::Records { bytes, .. } => load::records(bytes).into(),
+            Load::Slow { .. } => load::records(SLOW_BYTES).into(),
             Load::Noise { chunk, .. } => [load::noise(chunk)].into(),
             Load::Silence => Arc::from([]),
         };
@@ -118,6 +123,10 @@ impl SubjectDataService for Service {
         let items = match self.load {
             _ if is_erased => stream::iter([summary(0, 0)]).boxed(),
             Load::Records { count, bytes } => records(pool, count, bytes, resumed(&request.resume_token)),
+            Load::Slow { count, wait_ms } => {
+                tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+                records(pool, count, SLOW_BYTES, 0)
+            }
             Load::Noise { bytes, chunk } => file(pool[0].clone(), bytes, chunk as u64),
             Load::Silence => stream::pending().boxed(),
         };

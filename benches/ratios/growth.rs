@@ -26,7 +26,7 @@ use crate::{
     caller::{self, Stub},
     child::Child,
     load::Load,
-    server,
+    server::Setup,
     table::{Row, Target, median},
 };
 
@@ -78,7 +78,7 @@ async fn stored(cases: u64) -> anyhow::Result<Stored> {
 async fn models(folder: &Path) -> anyhow::Result<()> {
     let talks = Child::generator(Load::Records { count: 20, bytes: 300 })?;
     let downstreams = [(NAME.to_owned(), talks.endpoint.clone())];
-    let rightful = Child::rightful(folder, server::LEASE, &downstreams)?;
+    let rightful = Child::rightful(&Setup::of(folder), &downstreams)?;
     let mut stub = caller::connect(&rightful.endpoint, &downstreams).await?;
     let finished = caller::open(&mut stub, Right::Access, 0).await?;
     caller::completed(&mut stub, &finished).await?;
@@ -86,7 +86,7 @@ async fn models(folder: &Path) -> anyhow::Result<()> {
 
     let silent = Child::generator(Load::Silence)?;
     let downstreams = [(NAME.to_owned(), silent.endpoint.clone())];
-    let rightful = Child::rightful(folder, server::LEASE, &downstreams)?;
+    let rightful = Child::rightful(&Setup::of(folder), &downstreams)?;
     let mut stub = caller::connect(&rightful.endpoint, &downstreams).await?;
     caller::open(&mut stub, Right::Access, 1).await?;
     Ok(())
@@ -142,7 +142,7 @@ async fn calls(both: &[Stored; 2]) -> anyhow::Result<Vec<Row>> {
     let (mut running, mut stubs, mut ids) = (Vec::new(), Vec::new(), Vec::new());
     for stored in both {
         let downstreams = [(NAME.to_owned(), stored.silent.endpoint.clone())];
-        let rightful = Child::rightful(stored.folder.path(), server::LEASE, &downstreams)?;
+        let rightful = Child::rightful(&Setup::of(stored.folder.path()), &downstreams)?;
         let mut stub = caller::connect(&rightful.endpoint, &downstreams).await?;
         ids.push(list(&mut stub, ListCasesRequest { page_size: 100, ..Default::default() }).await?);
         running.push(rightful);

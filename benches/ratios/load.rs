@@ -22,6 +22,13 @@ pub enum Load {
         /// Bytes of each chunk but the last.
         chunk: usize,
     },
+    /// So many JSON records of about 300 bytes, after so many milliseconds: a downstream that has to look for them.
+    Slow {
+        /// How many.
+        count: u64,
+        /// Milliseconds.
+        wait_ms: u64,
+    },
     /// Nothing: the stream opens and stays silent, so that tasks stay where they are.
     Silence,
 }
@@ -32,6 +39,7 @@ impl fmt::Display for Load {
         match self {
             Self::Records { count, bytes } => write!(f, "records:{count}:{bytes}"),
             Self::Noise { bytes, chunk } => write!(f, "noise:{bytes}:{chunk}"),
+            Self::Slow { count, wait_ms } => write!(f, "slow:{count}:{wait_ms}"),
             Self::Silence => f.write_str("silence"),
         }
     }
@@ -45,6 +53,7 @@ impl FromStr for Load {
         match fields.as_slice() {
             ["records", count, bytes] => Ok(Self::Records { count: count.parse()?, bytes: bytes.parse()? }),
             ["noise", bytes, chunk] => Ok(Self::Noise { bytes: bytes.parse()?, chunk: chunk.parse()? }),
+            ["slow", count, wait_ms] => Ok(Self::Slow { count: count.parse()?, wait_ms: wait_ms.parse()? }),
             ["silence"] => Ok(Self::Silence),
             _ => None.with_context(|| format!("{text:?} is no load")),
         }

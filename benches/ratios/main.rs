@@ -1,12 +1,16 @@
 //! What rightful does, as ratios to what this machine can do at all, measured in the same run.
 //!
-//! `cargo bench --bench ratios -- [--big] [open download collect memory growth cases recovery]`; no name means all.
+//! `cargo bench --bench ratios -- [--big] [open download collect memory growth cases recovery replicas bulkhead]`; no name means all.
 //! Everything is on loopback and in a folder that is deleted at the end; rightful, and whoever sends it data, run as
 //! children of this program, so that each one's memory and processor time can be told apart.
 
+mod bulkhead;
 mod caller;
 mod cases;
 mod child;
+#[path = "../../tests/it/harness/cluster.rs"]
+#[expect(dead_code, reason = "the end-to-end tests do more with it")]
+mod cluster;
 mod collect;
 mod download;
 mod floor;
@@ -16,6 +20,7 @@ mod load;
 mod memory;
 mod open;
 mod recovery;
+mod replicas;
 mod server;
 mod table;
 
@@ -26,7 +31,8 @@ use anyhow::Context as _;
 use table::Row;
 
 /// What can be measured, in the order in which it is.
-const SECTIONS: [&str; 7] = ["open", "download", "collect", "memory", "growth", "cases", "recovery"];
+const SECTIONS: [&str; 9] =
+    ["open", "download", "collect", "memory", "growth", "cases", "recovery", "replicas", "bulkhead"];
 /// No section takes longer, or something hangs.
 const SECTION_MAX: Duration = Duration::from_mins(10);
 /// With `--big` one may take as long as 10 GB take to be collected, hashed and downloaded.
@@ -82,8 +88,19 @@ async fn measure(section: &str, big: bool) -> anyhow::Result<Vec<Row>> {
         "memory" => within(max, memory::measure(big)).await,
         "growth" => within(max, growth::measure(big)).await,
         "cases" => within(max, cases::measure()).await,
+        "replicas" => within(max, replicas::measure()).await,
+        "bulkhead" => within(max, bulkhead::measure()).await,
         _ => within(max, recovery::measure()).await,
     }
+}
+
+/// A variable of whoever runs this.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the product reads its environment in config; this is not the product"
+)]
+fn environment(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 async fn within(

@@ -6,7 +6,7 @@ use crate::{
     caller,
     child::Child,
     load::Load,
-    server,
+    server::Setup,
     table::{Row, Target, figure},
 };
 
@@ -37,7 +37,7 @@ async fn peak(bytes: u64) -> anyhow::Result<f64> {
     let load = Load::Records { count: bytes / RECORD_BYTES as u64, bytes: RECORD_BYTES };
     let source = Child::generator(load)?;
     let downstreams = [("analytics".to_owned(), source.endpoint.clone())];
-    let rightful = Child::rightful(&folder, server::LEASE, &downstreams)?;
+    let rightful = Child::rightful(&Setup::of(&folder), &downstreams)?;
     let mut stub = caller::connect(&rightful.endpoint, &downstreams).await?;
     let start = mebibytes(&rightful)?;
     let opened = caller::open(&mut stub, Right::Access, 0).await?;

@@ -18,7 +18,7 @@ use crate::{
     child::Child,
     floor::Rows,
     load::Load,
-    server,
+    server::Setup,
     table::{Row, Target, figure, median},
 };
 
@@ -38,7 +38,7 @@ pub async fn measure() -> anyhow::Result<Vec<Row>> {
     let silent = Child::generator(Load::Silence)?;
     let downstreams: Vec<_> =
         ["billing", "marketing", "analytics"].map(|name| (name.to_owned(), silent.endpoint.clone())).into();
-    let rightful = Child::rightful(&folder, server::LEASE, &downstreams)?;
+    let rightful = Child::rightful(&Setup::of(&folder), &downstreams)?;
     let mut stubs = Vec::new();
     for _ in 0..CONNECTIONS {
         stubs.push(caller::connect(&rightful.endpoint, &downstreams).await?);

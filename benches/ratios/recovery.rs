@@ -17,6 +17,7 @@ use crate::{
     child::Child,
     generator::Generator,
     load::Load,
+    server::Setup,
     table::{Row, Target},
 };
 
@@ -94,7 +95,10 @@ pub async fn measure() -> anyhow::Result<Vec<Row>> {
 }
 
 async fn start(folder: &Path, downstreams: &[(String, String)]) -> anyhow::Result<(Child, Stub)> {
-    let child = Child::rightful(folder, SignedDuration::try_from(LEASE)?, downstreams)?;
+    let child = Child::rightful(
+        &Setup { lease: SignedDuration::try_from(LEASE)?, ..Setup::of(folder) },
+        downstreams,
+    )?;
     let stub = caller::connect(&child.endpoint, downstreams).await.context("it does not come back")?;
     Ok((child, stub))
 }

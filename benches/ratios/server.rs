@@ -1,11 +1,14 @@
 //! rightful as `serve` runs it, with everything it keeps in one folder.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use jiff::SignedDuration;
 use rightful::{
     app::{self, App, Running},
-    clock::SystemClock,
+    clock::{DatabaseClock, SystemClock},
     config::{Config, Downstream},
     telemetry,
 };
@@ -14,14 +17,39 @@ use tokio::net::TcpListener;
 /// How long a lease lasts where nothing else is said: the default of the configuration.
 pub const LEASE: SignedDuration = SignedDuration::from_secs(30);
 
-/// A configuration that keeps everything in `folder`, which is absolute, and asks these downstreams (name, endpoint).
-pub fn config(folder: &Path, lease: SignedDuration, downstreams: &[(String, String)]) -> Config {
+/// Calls at once that a downstream takes: the default of the configuration.
+pub const PARALLEL_CALLS: u32 = 8;
+
+/// What a rightful child is told.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// Where it keeps everything, absolute.
+    pub folder: PathBuf,
+    /// `store.url`; without it, a SQLite file in the folder.
+    pub database: Option<String>,
+    /// How long a lease lasts.
+    pub lease: SignedDuration,
+    /// Calls to one downstream that it has under way at once.
+    pub calls_per_lane: u32,
+}
+
+impl Setup {
+    /// Everything in this folder, and the rest by default.
+    pub fn of(folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), database: None, lease: LEASE, calls_per_lane: 64 }
+    }
+}
+
+/// The configuration that asks these downstreams (name, endpoint).
+pub fn config(setup: &Setup, downstreams: &[(String, String)]) -> Config {
     let mut config = Config::default();
-    let inside = |name: &str| folder.join(name);
-    config.store.url = format!("sqlite://{}", inside("rightful.sqlite").display());
+    let inside = |name: &str| setup.folder.join(name);
+    let file = || format!("sqlite://{}", inside("rightful.sqlite").display());
+    config.store.url = setup.database.clone().unwrap_or_else(file);
     config.storage.url = format!("file://{}", inside("objects").display());
     config.keys.ring = inside("keys.json");
-    config.engine.lease = lease;
+    config.engine.lease = setup.lease;
+    config.engine.calls_per_lane = setup.calls_per_lane;
     config.downstreams = downstreams.iter().map(downstream).collect();
     config
 }
@@ -30,9 +58,9 @@ fn downstream((name, endpoint): &(String, String)) -> Downstream {
     Downstream {
         name: name.clone(),
         endpoint: endpoint.clone(),
-        parallel_calls: 8,
-        calls_per_minute: None,
-        burst: 1,
+        parallel_calls: PARALLEL_CALLS,
+        calls_per_minute: 0,
+        burst: 0,
         connect_timeout: SignedDuration::from_secs(5),
         call_timeout: SignedDuration::from_secs(30),
         idle_timeout: SignedDuration::from_mins(30),
@@ -44,6 +72,6 @@ fn downstream((name, endpoint): &(String, String)) -> Downstream {
 pub async fn start(config: Config) -> anyhow::Result<(Running, telemetry::Guard)> {
     let guard = telemetry::start(&app::telemetry_settings(&config))?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let running = App::build(config, Arc::new(SystemClock)).await?.start(listener)?;
+    let running = App::build(config, Arc::new(DatabaseClock::over(SystemClock))).await?.start(listener)?;
     Ok((running, guard))
 }

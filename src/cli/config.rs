@@ -75,6 +75,7 @@ fn values(config: &Config) -> Vec<(String, String)> {
     let mut values = Vec::new();
     let mut say = |key: &str, value: &dyn Display| values.push((key.to_owned(), value.to_string()));
     say("server.listen", &config.server.listen);
+    say("server.grace", &format!("{:#}", config.server.grace));
     say("store.url", &without_password(&config.store.url));
     say("storage.url", &config.storage.url);
     for (name, value) in &config.storage.options {
@@ -92,6 +93,7 @@ fn values(config: &Config) -> Vec<(String, String)> {
     say("engine.describe_every", &format!("{:#}", config.engine.describe_every));
     say("engine.describe_patience", &format!("{:#}", config.engine.describe_patience));
     say("engine.open_batch_max", &config.engine.open_batch_max);
+    say("engine.calls_per_lane", &config.engine.calls_per_lane);
     say("limits.opens_per_second", &config.limits.opens_per_second);
     say("limits.opens_burst", &config.limits.opens_burst);
     say("limits.opens_waiting", &config.limits.opens_waiting);
@@ -119,6 +121,8 @@ fn values(config: &Config) -> Vec<(String, String)> {
             |key: &str, value: &dyn Display| say(&format!("downstream.{}.{key}", downstream.name), value);
         say("endpoint", &downstream.endpoint);
         say("parallel_calls", &downstream.parallel_calls);
+        say("calls_per_minute", &downstream.calls_per_minute);
+        say("burst", &downstream.burst);
         say("connect_timeout", &format!("{:#}", downstream.connect_timeout));
         say("call_timeout", &format!("{:#}", downstream.call_timeout));
         say("idle_timeout", &format!("{:#}", downstream.idle_timeout));

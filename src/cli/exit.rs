@@ -20,7 +20,7 @@ pub(super) enum Exit {
     NotPossible = 4,
     /// The server cannot be reached, or is overloaded.
     Unreachable = 5,
-    /// A case was not fulfilled in full, or a verification failed.
+    /// A case was not fulfilled in full, rows were not opened, or a verification failed.
     Unfulfilled = 6,
 }
 

@@ -8,6 +8,7 @@ mod demo;
 mod downstream;
 mod exit;
 mod export;
+mod json;
 mod migrate;
 mod output;
 mod receipt;
@@ -33,7 +34,7 @@ Exit codes:
   3  no such case, task, downstream or file
   4  not possible in this state
   5  the server cannot be reached, or is overloaded
-  6  a case ended without being fulfilled in full, or a check or a verification failed
+  6  a case ended without being fulfilled in full, rows of an import were not opened, or a check or a verification failed
 
 Try it without any preparation: rightful demo";
 

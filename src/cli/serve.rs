@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     app::{self, App},
-    clock::DatabaseClock,
+    clock::{DatabaseClock, SystemClock},
     config::Config,
     telemetry,
 };
@@ -54,7 +54,7 @@ async fn until_asked_to_end(config: Config) -> Result<(), Failure> {
     let listener = TcpListener::bind(address)
         .await
         .map_err(|error| Failure::new(Exit::Fault, format!("cannot listen on {address}: {error}")))?;
-    let app = App::build(config, Arc::new(DatabaseClock::default())).await?;
+    let app = App::build(config, Arc::new(DatabaseClock::over(SystemClock))).await?;
     let running = app.start(listener)?;
     // On stderr: stdout has the log, which may be JSON.
     eprintln!("rightful serves on http://{}", running.address());

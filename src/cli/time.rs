@@ -4,19 +4,19 @@ use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 
 use super::exit::Failure;
 
-/// Reads `2026-07-01T09:30:00Z`, or `2026-07-01` for midnight UTC of that day.
+/// What [`read`] understands, in words.
+pub(super) const RULE: &str = "must be a time such as 2026-07-01T09:30:00Z, or a day such as 2026-07-01";
+
+/// Reads the time that a flag gives.
 pub(super) fn parse(flag: &str, text: &str) -> Result<prost_types::Timestamp, Failure> {
-    let at = text
-        .parse::<Timestamp>()
-        .or_else(|_| {
-            text.parse::<Date>().and_then(|date| date.to_zoned(TimeZone::UTC)).map(|zoned| zoned.timestamp())
-        })
-        .map_err(|_| {
-            Failure::usage(format!(
-                "{flag}: must be a time such as 2026-07-01T09:30:00Z, or a day such as 2026-07-01"
-            ))
-        })?;
-    Ok(prost_types::Timestamp { seconds: at.as_second(), nanos: at.subsec_nanosecond() })
+    read(text).ok_or_else(|| Failure::usage(format!("{flag}: {RULE}")))
+}
+
+/// Reads `2026-07-01T09:30:00Z`, or `2026-07-01` for midnight UTC of that day.
+pub(super) fn read(text: &str) -> Option<prost_types::Timestamp> {
+    let midnight = |date: Date| date.to_zoned(TimeZone::UTC).map(|zoned| zoned.timestamp());
+    let at = text.parse::<Timestamp>().or_else(|_| text.parse::<Date>().and_then(midnight)).ok()?;
+    Some(prost_types::Timestamp { seconds: at.as_second(), nanos: at.subsec_nanosecond() })
 }
 
 /// A time of the wire; absent if it is unset or outside of what a calendar has.

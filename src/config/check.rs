@@ -54,7 +54,10 @@ pub(super) fn sections(settings: &mut Settings) -> Config {
 fn server(settings: &mut Settings) -> Server {
     let default = SocketAddr::from(([127, 0, 0, 1], 7443));
     let rule = "must be an IP address and a port, such as 127.0.0.1:7443 or [::]:7443";
-    Server { listen: settings.parsed("server.listen", default, rule) }
+    Server {
+        listen: settings.parsed("server.listen", default, rule),
+        grace: settings.duration("server.grace", SECOND * 25, SignedDuration::from_millis(100)..=HOUR),
+    }
 }
 
 fn store(settings: &mut Settings) -> Store {

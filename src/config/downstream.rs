@@ -34,9 +34,9 @@ pub struct Downstream {
     pub endpoint: String,
     /// Calls at once at the most, 1 to 1,024. The downstream may ask for fewer.
     pub parallel_calls: u32,
-    /// Calls a minute at the most, 1 to 6,000,000, of all replicas together. Absent: no limit.
-    pub calls_per_minute: Option<u32>,
-    /// Calls that may come at once after a rest, if calls a minute are limited, 1 to 100,000.
+    /// Calls a minute at the most, up to 6,000,000, of all replicas together. 0: no limit.
+    pub calls_per_minute: u32,
+    /// Calls that may come at once after a rest, if calls a minute are limited, up to 100,000. 0: a second's worth.
     pub burst: u32,
     /// How long connecting may take. 10 ms to 1 h, as are the next two.
     pub connect_timeout: SignedDuration,
@@ -75,9 +75,8 @@ fn one(settings: &mut Settings, at: &str) -> Downstream {
     if !is_endpoint(&endpoint) {
         settings.fault(&format!("{at}.endpoint"), ENDPOINT_RULE);
     }
-    let limits_rate = settings.has(&format!("{at}.calls_per_minute"));
-    let calls_per_minute = settings.number(&format!("{at}.calls_per_minute"), 1, 1..=RATE_MAX);
-    let burst = settings.number(&format!("{at}.burst"), (calls_per_minute / 60).max(1), 1..=BURST_MAX);
+    let calls_per_minute = settings.number(&format!("{at}.calls_per_minute"), 0, 0..=RATE_MAX);
+    let burst = settings.number(&format!("{at}.burst"), 0, 0..=BURST_MAX);
     let mut timeout = |key: &str, default_s: i64, most: SignedDuration| {
         settings.duration(&format!("{at}.{key}"), SignedDuration::from_secs(default_s), TIMEOUT_LEAST..=most)
     };
@@ -89,7 +88,7 @@ fn one(settings: &mut Settings, at: &str) -> Downstream {
         idle_timeout: timeout("idle_timeout", 60, TIMEOUT_MOST),
         collect_timeout: timeout("collect_timeout", 6 * 3_600, COLLECT_MOST),
         parallel_calls: settings.number(&format!("{at}.parallel_calls"), 8, 1..=PARALLEL_CALLS_MAX),
-        calls_per_minute: limits_rate.then_some(calls_per_minute),
+        calls_per_minute,
         burst,
     }
 }

@@ -11,6 +11,9 @@ use crate::domain::{Period, fault::UnknownName};
 pub struct Server {
     /// The address and port of the gRPC server; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// From the signal to stop until everything has ended: calls and attempts that are under way may go on for as long.
+    /// 100 ms to 1 h.
+    pub grace: SignedDuration,
 }
 
 /// `[store]`: the database. Its `Debug` leaves the URL out: it may hold a password.

@@ -72,11 +72,6 @@ impl Settings {
         self.values.remove(key).map(|written| written.text)
     }
 
-    /// Whether a key is set.
-    pub(super) fn has(&self, key: &str) -> bool {
-        self.values.contains_key(key)
-    }
-
     /// A text of at most `bytes_max` bytes, not empty, without control characters.
     pub(super) fn text(&mut self, key: &str, default: &str, bytes_max: usize) -> String {
         let text = self.optional(key).unwrap_or_else(|| default.to_owned());

@@ -68,6 +68,8 @@ named! {
         Due = "due",
         /// All tasks are settled: make the export or receipt.
         Settle = "settle",
+        /// It has settled: delete what dead attempts left in the storage.
+        Sweep = "sweep",
         /// The time of its personal data is over.
         Expire = "expire",
     }

@@ -167,7 +167,8 @@ impl Client {
 /// more (`grpc-timeout`): a downstream need not work on what is given up.
 fn within_time<T>(message: T, patience: Duration) -> Request<T> {
     let mut request = Request::new(message);
-    request.set_timeout(patience);
+    // A little more than our own patience, so that it is always ours that ends the call, and says so in our words.
+    request.set_timeout(patience + patience / 20);
     if let Some(value) = trace::current().and_then(|text| text.parse().ok()) {
         request.metadata_mut().insert(trace::HEADER, value);
     }

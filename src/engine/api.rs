@@ -46,6 +46,15 @@ pub struct CaseView {
     pub export: Option<ExportFacts>,
 }
 
+/// An answer to [`NewCase`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct OpenedCase {
+    /// The case as it is now.
+    pub view: CaseView,
+    /// Whether its request id had opened it before.
+    pub replayed: bool,
+}
+
 /// What is known of a finished export without reading it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExportFacts {

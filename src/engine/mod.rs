@@ -26,6 +26,7 @@ mod record;
 mod resolve;
 mod retry;
 mod settle;
+mod sweep;
 mod timekeeping;
 mod watch;
 

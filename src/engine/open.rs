@@ -6,7 +6,7 @@
 //! **Guarantees.** Durable when it answers. The same request id of the same caller answers the same case; with another
 //! body it is refused, and says what differs.
 
-use super::{CaseView, Engine, Error, NewCase, plan};
+use super::{CaseView, Engine, Error, NewCase, OpenedCase, plan};
 use crate::{
     domain::{Case, CaseId, CaseState, CaseWork, Subject, advance},
     store::{Existing, Opened, Opening, due_again},
@@ -18,7 +18,7 @@ const SUBJECT: &str = "subject";
 
 impl Engine {
     /// Opens a case; durable when it answers.
-    pub async fn open(&self, new: NewCase) -> Result<CaseView, Error> {
+    pub async fn open(&self, new: NewCase) -> Result<OpenedCase, Error> {
         if let Err(fault) = self.check_scope(&new.scope) {
             // A replay is answered even if its scope names a downstream that has left since.
             let existing = self.0.store.opened(&new.caller, &new.request_id).await?.ok_or(fault)?;
@@ -26,15 +26,18 @@ impl Engine {
         }
         let opening = self.opening(&new)?;
         match self.0.store.insert(opening.clone()).await? {
-            Opened::New => Ok(CaseView { case: opening.case, tasks: opening.tasks, export: None }),
+            Opened::New => {
+                let view = CaseView { case: opening.case, tasks: opening.tasks, export: None };
+                Ok(OpenedCase { view, replayed: false })
+            }
             Opened::Existing(existing) => self.replay(&new, existing).await,
         }
     }
 
-    async fn replay(&self, new: &NewCase, existing: Existing) -> Result<CaseView, Error> {
+    async fn replay(&self, new: &NewCase, existing: Existing) -> Result<OpenedCase, Error> {
         let differs = differences(new, &self.0.ring.pseudonym(&new.subject), &existing);
         if differs.is_empty() {
-            self.case(existing.case.id).await
+            Ok(OpenedCase { view: self.case(existing.case.id).await?, replayed: true })
         } else {
             Err(Error::RequestIdReused { case_id: existing.case.id, differs })
         }

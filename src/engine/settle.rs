@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{Engine, Error, collect};
@@ -40,34 +41,23 @@ impl Engine {
                 })
                 .await;
         }
-        let mut objects = None;
-        // A task that is retried while this is done begins its attempts after this one: they are not swept away.
-        let attempt = self.0.clock.new_id();
         let ending = if stored.case.right.ends_in_export() {
             let key = Arc::new(self.case_key(stored)?);
-            let manifest = self.export(stored, &tasks, &key, attempt).await?;
+            let manifest = self.export(stored, &tasks, &key).await?;
             let facts = ExportFacts {
                 sha256: manifest.sha256().to_owned(),
                 size: manifest.size(),
                 file_name: manifest.file_name().to_owned(),
             };
-            objects = Some(manifest.objects());
             Ending::Export { facts, manifest: seal_manifest(&key, &manifest)? }
         } else {
             Ending::Receipt(receipt::render(&self.facts(stored, &tasks)))
         };
         let expires_at = self.0.settings.export_lives.after(self.0.clock.now());
-        self.change_case(stored.case.id, token, move |file| complete(file, &ending, expires_at)).await?;
+        let sweep_at = self.sweep_at();
+        self.change_case(stored.case.id, token, move |file| complete(file, &ending, expires_at, sweep_at))
+            .await?;
         metrics::settled(stored.case.right.as_str(), settled_reason(&tasks).as_str());
-        if let Some(objects) = objects {
-            // What dead attempts left behind. If this fails, it goes when the case expires.
-            if let Err(error) = self.0.storage.keep_only(stored.case.id, &objects, attempt).await {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "orphaned objects stay until the case expires"
-                );
-            }
-        }
         Ok(())
     }
 
@@ -76,7 +66,6 @@ impl Engine {
         stored: &StoredCase,
         tasks: &[Task],
         key: &Arc<CaseKey>,
-        attempt: Uuid,
     ) -> Result<Manifest, Error> {
         let mut sealed = self.0.store.parts(stored.case.id).await?;
         let mut parts: Vec<Part> = Vec::new();
@@ -86,7 +75,7 @@ impl Engine {
             }
         }
         let facts = self.facts(stored, tasks);
-        Ok(bag::make(&self.0.storage, key, attempt, &facts, parts).await?)
+        Ok(bag::make(&self.0.storage, key, self.0.clock.new_id(), &facts, parts).await?)
     }
 
     fn facts(&self, stored: &StoredCase, tasks: &[Task]) -> Facts {
@@ -106,7 +95,12 @@ impl Engine {
     }
 }
 
-fn complete(file: &mut CaseFile, ending: &Ending, expires_at: jiff::Timestamp) -> Result<(), store::Error> {
+fn complete(
+    file: &mut CaseFile,
+    ending: &Ending,
+    expires_at: Timestamp,
+    sweep_at: Timestamp,
+) -> Result<(), store::Error> {
     if !advance::all_settled(&file.tasks) {
         return Err(store::Error::LeaseLost);
     }
@@ -119,6 +113,7 @@ fn complete(file: &mut CaseFile, ending: &Ending, expires_at: jiff::Timestamp) -
     file.attempts = 0;
     match ending {
         Ending::Export { facts, manifest } => {
+            file.work = Some((CaseWork::Sweep, sweep_at));
             file.export = Some(facts.clone());
             file.set_manifest(Some(manifest.clone()));
         }

@@ -6,10 +6,11 @@ use futures::{
     StreamExt as _,
     stream::{self, BoxStream},
 };
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 use tracing::Span;
 
 use super::{
+    bulk::Openings,
     caller::Caller,
     convert,
     limits::{Limits, Place},
@@ -23,9 +24,9 @@ use crate::{
     proto::v1::{
         CancelCaseRequest, CancelCaseResponse, Case, DownloadExportRequest, DownloadExportResponse,
         GetCaseRequest, GetCaseResponse, GetReceiptRequest, GetReceiptResponse, ListCasesRequest,
-        ListCasesResponse, OpenCaseRequest, OpenCaseResponse, PreviewCaseRequest, PreviewCaseResponse,
-        RetryTaskRequest, RetryTaskResponse, WatchCaseRequest, WatchCaseResponse,
-        case_service_server::CaseService, download_export_response::Item,
+        ListCasesResponse, OpenCaseRequest, OpenCaseResponse, OpenCasesRequest, OpenCasesResponse,
+        PreviewCaseRequest, PreviewCaseResponse, RetryTaskRequest, RetryTaskResponse, WatchCaseRequest,
+        WatchCaseResponse, case_service_server::CaseService, download_export_response::Item,
     },
     telemetry::trace,
 };
@@ -54,6 +55,7 @@ impl Service {
 
 #[tonic::async_trait]
 impl CaseService for Service {
+    type OpenCasesStream = BoxStream<'static, Result<OpenCasesResponse, Status>>;
     type WatchCaseStream = BoxStream<'static, Result<WatchCaseResponse, Status>>;
     type DownloadExportStream = BoxStream<'static, Result<DownloadExportResponse, Status>>;
 
@@ -67,8 +69,26 @@ impl CaseService for Service {
         let mut new = convert::new_case(request.into_inner(), (self.now)()).map_err(status::bad_request)?;
         caller.name().clone_into(&mut new.caller);
         new.trace_parent = trace::current();
-        let view = self.engine.open(new).await.map_err(status::from)?;
-        Ok(Response::new(OpenCaseResponse { case: shown(view) }))
+        let opened = self.engine.open(new).await.map_err(status::from)?;
+        Ok(Response::new(OpenCaseResponse { case: shown(opened.view), replayed: opened.replayed }))
+    }
+
+    async fn open_cases(
+        &self,
+        request: Request<Streaming<OpenCasesRequest>>,
+    ) -> Result<Response<Self::OpenCasesStream>, Status> {
+        let caller = Caller::of(&request);
+        let place = self.stream_place(&request)?;
+        let opens = self.limits.opens(&caller).map_err(|excess| status::excess(&excess, caller.name()))?;
+        let openings = Openings {
+            engine: self.engine.clone(),
+            now: Arc::clone(&self.now),
+            opens,
+            caller,
+            trace_parent: trace::current(),
+            span: Span::current(),
+        };
+        Ok(Response::new(openings.answers(request.into_inner(), place)))
     }
 
     async fn preview_case(

@@ -32,6 +32,8 @@ pub struct Settings {
     pub calls_waiting: u32,
     /// Streams (watches, downloads, bulk openings) of the process at once.
     pub streams: u32,
+    /// How long calls and streams may go on once the server stops.
+    pub grace: Duration,
 }
 
 /// A limit that was met.
@@ -134,6 +136,15 @@ impl Opens {
         Ok(place)
     }
 
+    /// Lets one opening in as soon as there is room.
+    pub(super) async fn enter_in_turn(self: Arc<Self>) -> Place {
+        let place = Arc::clone(&self.places).acquire_owned().await.expect("it is never closed");
+        while let Err(wait) = self.within_rate() {
+            tokio::time::sleep(wait).await;
+        }
+        place
+    }
+
     fn within_rate(&self) -> Result<(), Duration> {
         self.rate
             .check()
@@ -176,6 +187,7 @@ mod tests {
             opens_waiting: 2,
             calls_waiting: 1,
             streams: 1,
+            grace: Duration::from_secs(1),
         })
     }
 

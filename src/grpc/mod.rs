@@ -3,6 +3,7 @@
 //! **Invariant:** every error that leaves this room comes from `status.rs`.
 
 mod admission;
+mod bulk;
 mod caller;
 mod case_service;
 mod convert;
@@ -13,5 +14,15 @@ mod rpc;
 mod serve;
 mod status;
 
+use jiff::Timestamp;
+
+use crate::{domain::Faults, proto::v1::OpenCaseRequest};
+
 pub use limits::Settings as Limits;
 pub use serve::{Now, serve};
+
+/// Whether `OpenCase` would take this request at this time, as far as that can be said without knowing the downstreams
+/// and the cases of the server.
+pub fn check(request: OpenCaseRequest, now: Timestamp) -> Result<(), Faults> {
+    convert::new_case(request, now).map(drop)
+}

@@ -36,10 +36,6 @@ const CALLS_PER_CONNECTION_MAX: u32 = 256;
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 /// … and its streams are dropped.
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
-/// How long calls may go on after the shutdown began. Watches would never end by themselves, and Kubernetes kills
-/// after 30 s.
-const DRAIN: Duration = Duration::from_secs(10);
-
 /// From one look at the database and the storage to the next. Kubernetes asks every 10 s by default.
 const HEALTH_EVERY: Duration = Duration::from_secs(3);
 /// What a load balancer asks for: whether calls can be answered.
@@ -65,7 +61,7 @@ const FOREIGN_SERVICES: [&str; 3] = [
 pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// Serves until `shutdown` completes. Then health says NOT_SERVING, no call is accepted any more, and those that run
-/// have 10 s to finish; downloads and watches can be resumed elsewhere.
+/// have `grace` to finish; downloads and watches can be resumed elsewhere.
 ///
 /// Fails only if the server cannot be started. Connections that fail later are their callers' affair.
 pub async fn serve(
@@ -75,6 +71,7 @@ pub async fn serve(
     limits: limits::Settings,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), Error> {
+    let grace = limits.grace;
     let health = HealthReporter::new();
     let watched = engine.clone();
     let router = router(engine, now, limits, &health).await;
@@ -94,7 +91,7 @@ pub async fn serve(
         if draining.await.is_err() {
             std::future::pending::<()>().await;
         }
-        tokio::time::sleep(DRAIN).await;
+        tokio::time::sleep(grace).await;
     };
     tokio::select! {
         result = router.serve_with_incoming_shutdown(incoming, signal) => result,

@@ -90,14 +90,15 @@ async fn save(
     file: &mut CaseFile,
     rings: &mut Rings,
 ) -> Result<(), Error> {
-    let mut touched = !file.events.is_empty() || file.case != before.case || file.work != before.work;
+    // What only says when to look at the case again is nothing that a reader could see.
+    let mut seen = !file.events.is_empty() || file.case != before.case;
     for task in &file.tasks {
         let extra = file.extras.get(&task.id).cloned().unwrap_or_default();
         let old = before.tasks.iter().find(|old| old.id == task.id);
         if old == Some(task) && !extra.is_changed() {
             continue;
         }
-        touched = true;
+        seen = true;
         let turn = Turn { caller: &file.case.caller, case_due_at: file.case.due_at, now: file.now };
         let row = convert::task_row(task, &extra, turn);
         if old.is_some() {
@@ -110,10 +111,13 @@ async fn save(
             rings.lanes.insert(task.downstream.clone());
         }
     }
-    if !touched {
+    if !seen && file.work == before.work {
         return Ok(());
     }
-    file.case.revision += 1;
+    if seen {
+        file.case.revision += 1;
+        rings.cases.insert(file.case.id);
+    }
     if file.work != before.work || file.attempts != before.attempts {
         // Whoever changes what is to be done next ends the lease on what was to be done.
         file.lease = None;
@@ -121,7 +125,6 @@ async fn save(
     case::Entity::update(convert::case_update(file)).exec_without_returning(transaction).await?;
     save_blinds(transaction, file).await?;
     rings.work |= file.work.is_some();
-    rings.cases.insert(file.case.id);
     Ok(())
 }
 

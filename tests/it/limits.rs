@@ -1,58 +1,28 @@
 //! Overload: whoever comes beyond a limit is refused at once and told when to come back; others are served, and nothing
 //! is half written.
 
-use std::{fs, time::Instant};
+use std::time::Instant;
 
 use futures::{StreamExt as _, stream::FuturesUnordered};
 use rightful::proto::{
     downstream::v1::Right,
-    v1::{Case, GetCaseRequest, ListCasesRequest, OpenCaseRequest, WatchCaseRequest},
+    v1::{Case, GetCaseRequest, OpenCaseRequest, WatchCaseRequest},
 };
-use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection, DbBackend};
 use tonic::{Code, Status};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use tonic_types::StatusExt as _;
 
 use crate::{
-    harness::{ADA, Builder, World, assert_refused, called, metadata, opening, people_services, soon},
+    harness::{ADA, Builder, Held, World, assert_refused, called, metadata, opening, people_services, soon},
     puppet::{Fault, Method},
 };
 
 /// More openings at once than any limit here lets in.
 const CROWD: usize = 24;
 
-/// Somebody else holds the database: every write waits until this is let go.
-struct Held(DatabaseConnection);
-
-impl Held {
-    async fn database_of(world: &World) -> Self {
-        let file = fs::read_to_string(world.dir().join("rightful.toml")).expect("the configuration is there");
-        let url = file.lines().find_map(|line| line.strip_prefix("store.url = ")).expect("it has a database");
-        let mut options = sea_orm::ConnectOptions::new(url.trim_matches('"').to_owned());
-        options.max_connections(1);
-        let connection = Database::connect(options).await.expect("the database can be reached");
-        let lock = match connection.get_database_backend() {
-            DbBackend::Sqlite => "BEGIN IMMEDIATE",
-            _ => "BEGIN; LOCK TABLE cases IN EXCLUSIVE MODE",
-        };
-        connection.execute_unprepared(lock).await.expect("it can be locked");
-        Self(connection)
-    }
-
-    async fn let_go(self) {
-        self.0.execute_unprepared("ROLLBACK").await.expect("it can be let go");
-        self.0.close().await.expect("it can be closed");
-    }
-}
-
 async fn open(world: &World, caller: &'static str, request: OpenCaseRequest) -> Result<Case, Status> {
     let answer = world.cases().open_case(called(caller, request)).await?;
     Ok(answer.into_inner().case.expect("the answer has a case"))
-}
-
-async fn count(world: &World) -> usize {
-    let listed = world.cases().list_cases(ListCasesRequest { page_size: 500, ..Default::default() }).await;
-    listed.expect("cases can be listed").into_inner().cases.len()
 }
 
 fn assert_overloaded<T>(answer: Result<T, Status>, limit: Option<&str>) -> Status {
@@ -78,7 +48,7 @@ async fn crowd(world: &World, least: usize, limit: Option<&str>) {
     for answer in rest.into_iter().filter(Result::is_err) {
         assert_overloaded(answer, limit);
     }
-    assert_eq!(count(world).await, opened, "who was refused has opened nothing");
+    assert_eq!(world.count().await, opened, "who was refused has opened nothing");
 }
 
 #[tokio::test]
@@ -105,7 +75,7 @@ async fn a_caller_that_is_too_fast_waits_and_others_do_not() {
     let wait = refused.get_details_retry_info().unwrap().retry_delay.unwrap();
     assert!(wait.as_millis() <= 334, "a third of a second at the most: {wait:?}");
     assert!(open(&world, "support-desk", request.clone()).await.is_ok(), "it is the other's limit");
-    assert_eq!(count(&world).await, opened + 1);
+    assert_eq!(world.count().await, opened + 1);
 
     let again = soon("the wait to be over", async {
         loop {
@@ -155,7 +125,7 @@ async fn a_server_with_enough_to_do_refuses_calls_and_stays_alive() {
     for answer in soon("the others", calls.collect::<Vec<_>>()).await {
         assert!(answer.is_ok(), "{answer:?}");
     }
-    assert_eq!(count(&world).await, 6);
+    assert_eq!(world.count().await, 6);
     world.finish().await;
 }
 

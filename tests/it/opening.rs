@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use rightful::proto::{
     downstream::v1::{Identifier, Right, Subject},
-    v1::{Case, CaseState, CategoryScope, ListCasesRequest, OpenCaseRequest, PreviewCaseRequest, Scope},
+    v1::{Case, CaseState, CategoryScope, OpenCaseRequest, PreviewCaseRequest, Scope},
 };
 use tonic::Code;
 
@@ -15,11 +15,6 @@ use crate::{
 
 /// A change of a request.
 type Change = fn(&mut OpenCaseRequest);
-
-async fn count(world: &World) -> usize {
-    let listed = world.cases().list_cases(ListCasesRequest::default()).await;
-    listed.expect("cases can be listed").into_inner().cases.len()
-}
 
 #[tokio::test]
 async fn a_case_keeps_what_it_was_opened_with() {
@@ -60,7 +55,7 @@ async fn the_same_request_opens_one_case() {
     let mut spelt = request.clone();
     spelt.subject = Some(subject(&[("email", " ada@Example.ORG "), ADA]));
     assert_eq!(world.open(spelt).await.case_id, first.case_id);
-    assert_eq!(count(&world).await, 1);
+    assert_eq!(world.count().await, 1);
     world.finish().await;
 }
 
@@ -95,7 +90,7 @@ async fn the_same_request_id_with_another_body_is_refused_and_says_what_differs(
     let refused = world.try_open(all).await.unwrap_err();
     let differs: BTreeSet<String> = metadata(&refused)["differs"].split(',').map(ToOwned::to_owned).collect();
     assert_eq!(differs, changes.map(|(name, _)| name.to_owned()).into());
-    assert_eq!(count(&world).await, 1);
+    assert_eq!(world.count().await, 1);
     world.finish().await;
 }
 
@@ -108,7 +103,7 @@ async fn fifty_callers_at_once_with_one_key_open_one_case() {
     let ids: BTreeSet<&str> = cases.iter().map(|case| case.case_id.as_str()).collect();
     assert_eq!(ids.len(), 1);
     let case = world.settled(&cases[0].case_id).await;
-    assert_eq!(count(&world).await, 1);
+    assert_eq!(world.count().await, 1);
     for name in world.names() {
         let tasks = case.tasks.iter().filter(|t| t.downstream == name && !t.categories.is_empty());
         world.puppet(&name).assert_each_effect_once(tasks.map(|task| task.task_id.as_str()));
@@ -210,7 +205,7 @@ async fn every_bad_field_is_named_and_nothing_is_written() {
         assert_eq!(fields(&refused), expected);
         assert!(!format!("{refused:?}").contains("canary"), "the bad value is not repeated");
     }
-    assert_eq!(count(&world).await, 0);
+    assert_eq!(world.count().await, 0);
     assert!(world.puppet("billing").calls(Method::Collect).is_empty());
     world.finish().await;
 }
@@ -243,7 +238,7 @@ async fn a_request_of_two_megabytes_is_refused_and_the_server_goes_on() {
     request.labels = [("k".to_owned(), "v".repeat(2 << 20))].into();
     assert!(world.try_open(request).await.is_err());
     assert_eq!(world.run(Right::Access, &[ADA]).await.state(), CaseState::Completed);
-    assert_eq!(count(&world).await, 1);
+    assert_eq!(world.count().await, 1);
     world.finish().await;
 }
 

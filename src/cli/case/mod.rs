@@ -1,5 +1,6 @@
 //! `rightful case …`: opening, following and finishing cases.
 
+pub(super) mod import;
 pub(super) mod list;
 pub(super) mod open;
 pub(super) mod preview;
@@ -28,6 +29,8 @@ pub(super) enum Command {
     Open(open::Arguments),
     /// Say what opening a case would do, and change nothing.
     Preview(preview::Arguments),
+    /// Open a case for each row of a file.
+    Import(import::Arguments),
     /// Show a case with its tasks.
     Get(CaseId),
     /// List cases, newest first.
@@ -105,6 +108,7 @@ impl About {
 pub(super) async fn run(global: &Global, command: Command) -> Result<(), Failure> {
     match command {
         Command::Open(arguments) => open::run(global, arguments).await,
+        Command::Import(arguments) => import::run(global, arguments).await,
         Command::Preview(arguments) => preview::run(global, arguments).await,
         Command::List(arguments) => list::run(global, arguments).await,
         Command::Watch(CaseId { case_id }) => {

@@ -14,6 +14,8 @@ pub struct Builder {
     clock: Arc<dyn Clock>,
     settings: Vec<(String, String)>,
     down: Vec<String>,
+    /// Lines for the entries of some downstreams.
+    extras: Vec<(String, String)>,
     patience: &'static str,
     database: Option<Database>,
     s3: bool,
@@ -28,6 +30,7 @@ impl Builder {
             clock: Arc::new(SystemClock),
             settings: Vec::new(),
             down: Vec::new(),
+            extras: Vec::new(),
             patience: "1s",
             database: None,
             s3: false,
@@ -70,6 +73,21 @@ impl Builder {
         self
     }
 
+    /// This downstream takes so many calls at once.
+    pub fn parallel(self, name: &str, calls: u32) -> Self {
+        self.extra(name, &format!("parallel_calls = {calls}"))
+    }
+
+    /// This downstream takes so many calls a minute, and so many of them at once.
+    pub fn rate(self, name: &str, per_minute: u32, burst: u32) -> Self {
+        self.extra(name, &format!("calls_per_minute = {per_minute}\nburst = {burst}"))
+    }
+
+    fn extra(mut self, name: &str, toml: &str) -> Self {
+        self.extras.push((name.to_owned(), toml.to_owned()));
+        self
+    }
+
     /// This puppet is down when the server starts.
     pub fn down(mut self, name: &str) -> Self {
         self.down.push(name.to_owned());
@@ -96,7 +114,9 @@ impl Builder {
         let bucket = if self.s3 { Some(Bucket::start().await) } else { None };
         settings.extend(bucket.iter().flat_map(Bucket::settings));
         settings.extend(self.settings);
-        let text = configuration(&dir.path().display().to_string(), &puppets, &settings, self.patience);
+        let entries: Vec<String> =
+            puppets.iter().map(|puppet| entry(puppet, self.patience, &self.extras)).collect();
+        let text = configuration(&dir.path().display().to_string(), &settings) + &entries.concat();
         fs::write(&config, text).expect("the configuration can be written");
         let mut world = World::new((dir, database, bucket), puppets, self.mode, self.clock);
         world.start_server().await;
@@ -110,7 +130,7 @@ impl Builder {
 }
 
 /// Small times, so that faults are met in no time; files in the world's own folder.
-fn configuration(dir: &str, puppets: &[Puppet], settings: &[(String, String)], patience: &str) -> String {
+fn configuration(dir: &str, settings: &[(String, String)]) -> String {
     let mut values = vec![
         ("storage.url", format!("\"file://{dir}/objects\"")),
         ("keys.ring", format!("\"{dir}/keys.json\"")),
@@ -136,15 +156,19 @@ fn configuration(dir: &str, puppets: &[Puppet], settings: &[(String, String)], p
     for (key, value) in values {
         writeln!(text, "{key} = {value}").expect("a String takes everything");
     }
-    for puppet in puppets {
-        write!(
-            text,
-            "[[downstream]]\nname = \"{}\"\nendpoint = \"{}\"\nconnect_timeout = \"{patience}\"\n\
-             call_timeout = \"{patience}\"\nidle_timeout = \"{patience}\"\ncollect_timeout = \"60s\"\n",
-            puppet.name(),
-            puppet.endpoint(),
-        )
-        .expect("a String takes everything");
+    text
+}
+
+/// A downstream's entry.
+fn entry(puppet: &Puppet, patience: &str, extras: &[(String, String)]) -> String {
+    let mut text = format!(
+        "[[downstream]]\nname = \"{}\"\nendpoint = \"{}\"\nconnect_timeout = \"{patience}\"\n\
+         call_timeout = \"{patience}\"\nidle_timeout = \"{patience}\"\ncollect_timeout = \"60s\"\n",
+        puppet.name(),
+        puppet.endpoint(),
+    );
+    for (_, toml) in extras.iter().filter(|(name, _)| name == puppet.name()) {
+        writeln!(text, "{toml}").expect("a String takes everything");
     }
     text
 }

@@ -4,7 +4,8 @@ use rightful::proto::{
     downstream::v1::{Identifier, Right, Subject},
     v1::{
         Case, CaseState, CheckDownstreamRequest, DownloadExportRequest, GetCaseRequest, GetReceiptRequest,
-        OpenCaseRequest, RetryTaskRequest, Task, TaskKind, WatchCaseRequest, download_export_response::Item,
+        ListCasesRequest, OpenCaseRequest, RetryTaskRequest, Task, TaskKind, WatchCaseRequest,
+        download_export_response::Item,
     },
 };
 use serde_json::Value;
@@ -45,6 +46,21 @@ pub fn task<'a>(case: &'a Case, downstream: &str, kind: TaskKind) -> &'a Task {
 }
 
 impl World {
+    /// How many cases there are.
+    pub async fn count(&self) -> usize {
+        let mut request = ListCasesRequest { page_size: 500, ..ListCasesRequest::default() };
+        let mut count = 0;
+        loop {
+            let page =
+                self.cases().list_cases(request.clone()).await.expect("cases can be listed").into_inner();
+            count += page.cases.len();
+            if page.next_page_token.is_empty() {
+                return count;
+            }
+            request.page_token = page.next_page_token;
+        }
+    }
+
     /// Opens a case.
     pub async fn open(&self, request: OpenCaseRequest) -> Case {
         self.try_open(request).await.expect("the case can be opened")

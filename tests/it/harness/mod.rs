@@ -10,6 +10,7 @@ mod collector;
 mod command;
 mod database;
 mod embedded;
+mod held;
 mod outage;
 mod status;
 mod subjects;
@@ -24,9 +25,10 @@ pub use cluster::Cluster;
 pub use collector::{Collector, attribute};
 pub use command::{Ran, run};
 pub use database::Database;
+pub use held::Held;
 pub use status::{assert_refused, fields, metadata};
 pub use subjects::{ADA, ada, people_services};
-pub use world::{Mode, World};
+pub use world::{Mode, Replica, World};
 
 use std::{future::Future, time::Duration};
 

@@ -32,6 +32,39 @@ enum Server {
     Binary(Binary),
 }
 
+/// One of several servers on the same database.
+pub struct Replica {
+    server: Server,
+    url: String,
+}
+
+impl Replica {
+    /// The cases' service of this one.
+    pub fn cases(&self) -> CaseServiceClient<Channel> {
+        CaseServiceClient::new(channel(&self.url))
+    }
+
+    /// Ends it as a crash would.
+    pub async fn kill(self) {
+        match self.server {
+            Server::Embedded(server) => server.kill().await,
+            Server::Binary(server) => server.kill(),
+        }
+    }
+
+    /// Ends it as SIGTERM would.
+    pub async fn stop(self) {
+        match self.server {
+            Server::Embedded(server) => soon("a replica to stop", server.stop()).await,
+            Server::Binary(server) => soon("a replica to stop", server.stop()).await,
+        }
+    }
+}
+
+fn channel(url: &str) -> Channel {
+    Endpoint::from_shared(url.to_owned()).expect("it is a URL").connect_lazy()
+}
+
 /// Puppets, a server and its files. What is left of it goes when it is dropped.
 pub struct World {
     dir: TempDir,
@@ -131,10 +164,21 @@ impl World {
 
     /// Starts the server on the world's files.
     pub async fn start_server(&mut self) {
+        let Replica { server, url } = self.replica().await;
+        self.server = Some((server, url));
+    }
+
+    /// Starts another server on the same configuration, and so on the same database and storage.
+    pub async fn replica(&self) -> Replica {
+        self.replica_by(Arc::clone(&self.clock)).await
+    }
+
+    /// The same, with a clock of its own if it runs in this process.
+    pub async fn replica_by(&self, clock: Arc<dyn Clock>) -> Replica {
         let config = self.dir().join("rightful.toml");
         let (server, address) = match self.mode {
             Mode::Embedded => {
-                let server = Embedded::start(&config, Arc::clone(&self.clock)).await;
+                let server = Embedded::start(&config, clock).await;
                 let address = server.address();
                 (Server::Embedded(server), address)
             }
@@ -144,7 +188,7 @@ impl World {
                 (Server::Binary(server), address)
             }
         };
-        self.server = Some((server, format!("http://{address}")));
+        Replica { server, url: format!("http://{address}") }
     }
 
     /// Ends the server as a crash would: nothing is told, nothing is waited for.
@@ -152,6 +196,15 @@ impl World {
         match self.server.take() {
             Some((Server::Embedded(server), _)) => server.kill().await,
             Some((Server::Binary(server), _)) => server.kill(),
+            None => {}
+        }
+    }
+
+    /// Ends the server as SIGTERM would.
+    pub async fn stop(&mut self) {
+        match self.server.take() {
+            Some((Server::Embedded(server), _)) => soon("the server to stop", server.stop()).await,
+            Some((Server::Binary(server), _)) => soon("the server to stop", server.stop()).await,
             None => {}
         }
     }
@@ -175,7 +228,7 @@ impl World {
 
     /// A connection of its own.
     pub fn channel(&self) -> Channel {
-        Endpoint::from_shared(self.url().to_owned()).expect("it is a URL").connect_lazy()
+        channel(self.url())
     }
 
     /// The cases' service.
@@ -204,11 +257,7 @@ impl World {
         for downstream in self.list_downstreams().await {
             assert!(downstream.backlog == 0 || !nothing_open, "{} has tasks of no case", downstream.name);
         }
-        match self.server.take() {
-            Some((Server::Embedded(server), _)) => soon("the server to stop", server.stop()).await,
-            Some((Server::Binary(server), _)) => soon("the server to stop", server.stop()).await,
-            None => {}
-        }
+        self.stop().await;
     }
 
     async fn list_downstreams(&self) -> Vec<Downstream> {

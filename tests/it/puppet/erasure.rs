@@ -2,19 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
 use prost::Message as _;
-use rightful::proto::downstream::v1::{
-    Action, CategoryOutcome, Directive, EraseRequest, Outcome, Refusal, Retained, Working,
-    erase_response::Answer,
-};
+use rightful::proto::downstream::v1::{EraseRequest, Outcome, Refusal, Working, erase_response::Answer};
 
-use super::{Fault, Inner, Person};
+use super::{Fault, Inner, Person, person};
 
 /// How long a puppet asks to be left alone while it works: the least that rightful keeps to.
 const POLL_AFTER: prost_types::Duration = prost_types::Duration { seconds: 0, nanos: 100_000_000 };
-/// When what is retained may be erased: 2031-01-01.
-pub const RELEASE_SECONDS: i64 = 1_924_992_000;
 
 /// What the puppet remembers of its tasks.
 #[derive(Default)]
@@ -90,41 +84,6 @@ fn progress(inner: &mut Inner, task_id: &str) -> Option<Answer> {
 fn apply(people: &mut [Person], inner: &Inner, request: &EraseRequest, half: bool) -> Outcome {
     let subject = request.subject.clone().unwrap_or_default();
     let understands = &inner.description.understands;
-    let mut categories = Vec::new();
-    for directive in &request.directives {
-        let category = directive.category.clone();
-        let mut outcome = CategoryOutcome { category, ..CategoryOutcome::default() };
-        for person in people.iter_mut().filter(|person| person.is_meant(&subject, understands)) {
-            erase_category(person, directive, half, &mut outcome);
-        }
-        categories.push(outcome);
-    }
-    Outcome { categories }
-}
-
-fn erase_category(person: &mut Person, directive: &Directive, half: bool, outcome: &mut CategoryOutcome) {
-    let retains = directive.action() == Action::Retain;
-    let (mut kept, mut erased) = (0, 0);
-    person.records.retain(|(category, json)| {
-        if *category != directive.category {
-            return true;
-        }
-        if retains && must_keep(json) {
-            kept += 1;
-            return true;
-        }
-        erased += 1;
-        half && erased % 2 == 0
-    });
-    person.files.retain(|file| file.category != directive.category);
-    person.withheld.retain(|withheld| withheld.category != directive.category);
-    outcome.erased += erased;
-    if kept > 0 {
-        let release_time = Some(prost_types::Timestamp { seconds: RELEASE_SECONDS, nanos: 0 });
-        outcome.retained.push(Retained { count: kept, ground: directive.ground.clone(), release_time });
-    }
-}
-
-fn must_keep(json: &Bytes) -> bool {
-    serde_json::from_slice::<serde_json::Value>(json).is_ok_and(|record| record["keep"] == true)
+    let meant = people.iter_mut().filter(|person| person.is_meant(&subject, understands));
+    person::erase(meant, &request.directives, half)
 }

@@ -43,6 +43,8 @@ struct Inner {
     tasks: erasure::Tasks,
     /// Items between two resume tokens; 0 sends none.
     token_every: usize,
+    /// Calls that hang just now, and at the most at once so far.
+    hanging: (usize, usize),
 }
 
 /// What is shared by the test, the service and its streams.
@@ -61,9 +63,30 @@ impl Shared {
 
     /// Hangs until the puppet is healed, and fails then.
     async fn hang(&self) -> Status {
+        let _counted = Hanging::one_more(&self.inner);
         // An error means that the puppet is gone; nobody waits for the answer then.
         let _ = self.healings.subscribe().changed().await;
         Status::unavailable("it hung")
+    }
+}
+
+/// A call that hangs, counted.
+struct Hanging(Arc<Mutex<Inner>>);
+
+impl Hanging {
+    fn one_more(inner: &Arc<Mutex<Inner>>) -> Self {
+        let mut locked = inner.lock().expect("no test panics while it holds the lock");
+        locked.hanging.0 += 1;
+        locked.hanging.1 = locked.hanging.1.max(locked.hanging.0);
+        Self(Arc::clone(inner))
+    }
+}
+
+impl Drop for Hanging {
+    fn drop(&mut self) {
+        if let Ok(mut inner) = self.0.lock() {
+            inner.hanging.0 -= 1;
+        }
     }
 }
 
@@ -85,6 +108,7 @@ impl Puppet {
             journal: Journal::default(),
             tasks: erasure::Tasks::default(),
             token_every: profile.token_every,
+            hanging: (0, 0),
         };
         let healings = watch::Sender::new(0);
         let shared = Shared { inner: Arc::new(Mutex::new(inner)), front, healings };
@@ -160,6 +184,11 @@ impl Puppet {
             }
         })
         .await;
+    }
+
+    /// How many calls hung at the same time at the most.
+    pub fn hung_at_once(&self) -> usize {
+        self.shared.lock().hanging.1
     }
 
     /// How many records and files it holds now.

@@ -1,8 +1,13 @@
 //! The people that puppets know.
 
 use bytes::Bytes;
-use rightful::proto::downstream::v1::{Ground, Subject, Withheld};
+use rightful::proto::downstream::v1::{
+    Action, CategoryOutcome, Directive, Ground, Outcome, Retained, Subject, Withheld,
+};
 use serde_json::Value;
+
+/// When what is retained may be erased: 2031-01-01.
+const RELEASE_SECONDS: i64 = 1_924_992_000;
 
 /// A file of a person.
 #[derive(Clone)]
@@ -69,4 +74,50 @@ impl Person {
     pub fn items(&self) -> usize {
         self.records.len() + self.files.len()
     }
+}
+
+/// Erases from these people as directed; with `half` only every second record of what it says it erased.
+pub fn erase<'a>(
+    people: impl Iterator<Item = &'a mut Person>,
+    directives: &[Directive],
+    half: bool,
+) -> Outcome {
+    let empty = |directive: &Directive| CategoryOutcome {
+        category: directive.category.clone(),
+        ..CategoryOutcome::default()
+    };
+    let mut categories: Vec<CategoryOutcome> = directives.iter().map(empty).collect();
+    for person in people {
+        for (directive, outcome) in directives.iter().zip(&mut categories) {
+            erase_category(person, directive, half, outcome);
+        }
+    }
+    Outcome { categories }
+}
+
+fn erase_category(person: &mut Person, directive: &Directive, half: bool, outcome: &mut CategoryOutcome) {
+    let retains = directive.action() == Action::Retain;
+    let (mut kept, mut erased) = (0, 0);
+    person.records.retain(|(category, json)| {
+        if *category != directive.category {
+            return true;
+        }
+        if retains && must_keep(json) {
+            kept += 1;
+            return true;
+        }
+        erased += 1;
+        half && erased % 2 == 0
+    });
+    person.files.retain(|file| file.category != directive.category);
+    person.withheld.retain(|withheld| withheld.category != directive.category);
+    outcome.erased += erased;
+    if kept > 0 {
+        let release_time = Some(prost_types::Timestamp { seconds: RELEASE_SECONDS, nanos: 0 });
+        outcome.retained.push(Retained { count: kept, ground: directive.ground.clone(), release_time });
+    }
+}
+
+fn must_keep(json: &Bytes) -> bool {
+    serde_json::from_slice::<Value>(json).is_ok_and(|record| record["keep"] == true)
 }
