@@ -139,7 +139,7 @@ impl Engine {
         };
         let now = self.0.clock.now();
         if let Err(error) = self.0.store.keep_description(name, &capabilities, now).await {
-            tracing::error!(downstream = %name, error = &error as &dyn std::error::Error, "a description is not kept");
+            Error::from(error).say("a description is not kept");
         }
         self.0.directory.update(name, |known| {
             known.capabilities = Some(Arc::new(capabilities));

@@ -60,7 +60,8 @@ pub(super) fn from(error: Error) -> Status {
         Error::Overloaded => overloaded(message, vec![], RETRY_AFTER),
         Error::Stopping => stopping(message),
         Error::Unavailable { .. } => {
-            tracing::warn!(error = chain(&error), "a call failed");
+            // The outage itself is said once, however many calls meet it.
+            tracing::debug!(error = chain(&error), "a call failed");
             status(Code::Unavailable, ErrorReason::StoreUnavailable, message, vec![])
         }
         Error::Internal(_) => {

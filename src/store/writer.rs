@@ -60,6 +60,19 @@ struct Answers {
     rings: Rings,
 }
 
+impl Answers {
+    /// Whether there was anything to write.
+    fn wrote(&self) -> bool {
+        let opened = self.openings.iter().any(|answer| matches!(answer, Ok(Opened::New)));
+        let claimed =
+            |answer: &Result<Claimed, Error>| answer.as_ref().is_ok_and(|claimed| !claimed.tasks.is_empty());
+        opened
+            || !self.rings.cases.is_empty()
+            || self.claims.iter().any(claimed)
+            || self.case_claims.iter().any(|claimed| !claimed.is_empty())
+    }
+}
+
 /// A writer: where it writes, who is told.
 #[derive(Clone)]
 pub(super) struct Writer {
@@ -88,7 +101,10 @@ impl Writer {
         let mut batch = Batch::of(jobs);
         match transaction::run(&self.connection, &mut batch).await {
             Ok(answers) => {
-                self.outage.worked();
+                // A claim that found nothing wrote nothing: it goes through on a full disk as well.
+                if answers.wrote() {
+                    self.outage.worked();
+                }
                 self.wakes.committed(&answers.rings);
                 batch.answer(answers);
             }

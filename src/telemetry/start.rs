@@ -31,6 +31,10 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 /// Crates whose spans stay out of the traces. The exporter itself runs on them: it would trace its own calls for ever.
 const UNTRACED: [&str; 5] = ["hyper", "h2", "tower", "tonic", "opentelemetry"];
 
+/// What libraries say below this is detail: they report each try that fails, while rightful says an outage once, and
+/// each migration at each start. A filter that names them has the last word.
+const QUIET: &str = "object_store=warn,sea_orm_migration=warn,sqlx=error,sqlx_core=error,sqlx_postgres=error";
+
 /// How log lines look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogFormat {
@@ -121,7 +125,7 @@ fn say(flushed: OTelSdkResult, consequence: &str) {
 ///
 /// A second call in the same process (as tests make) changes nothing; its guard has nothing to flush.
 pub fn start(settings: &Settings) -> Result<Guard, Error> {
-    let filter = EnvFilter::try_new(&settings.log_filter)?;
+    let filter = EnvFilter::try_new(format!("{QUIET},{}", settings.log_filter))?;
     let provider = provider(settings)?;
     let meters = meters::start(settings, resource(settings))?;
     let subscriber = tracing_subscriber::registry()

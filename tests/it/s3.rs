@@ -7,10 +7,11 @@ use rightful::{
     clock::ManualClock,
     proto::{
         downstream::v1::Right,
-        v1::{Case, CaseReason, CaseState, TaskKind, TaskState},
+        v1::{Case, CaseReason, CaseState, TaskKind, TaskReason, TaskState},
     },
 };
 use tonic::Code;
+use tonic_health::pb::health_check_response::ServingStatus;
 
 use crate::{
     harness::{ADA, Builder, Refusal, World, ada, assert_refused, opening, people_services, run, soon, task},
@@ -177,6 +178,24 @@ async fn a_bucket_that_fails_while_the_export_is_made_is_waited_for() {
     for path in expected.keys().filter(|path| path.ends_with(".ndjson")) {
         assert!(contents[path] == expected[path], "{path}");
     }
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn an_outage_of_the_bucket_is_said_once_and_shown_by_readiness() {
+    let world = Builder::new(people_services()).s3().binary().start().await;
+    world.bucket().refuse(Refusal::Full);
+    for service in ["storage", "readiness"] {
+        world.health(service, ServingStatus::NotServing).await;
+    }
+    world.health("database", ServingStatus::Serving).await;
+    let case = world.open(opening(Right::Access, &[ADA])).await;
+    let waits = |case: &Case| task(case, "billing", TaskKind::Collect).reason() == TaskReason::Internal;
+    world.until(&case.case_id, "a collection that cannot be stored", waits).await;
+    world.bucket().heal();
+    world.health("readiness", ServingStatus::Serving).await;
+    assert_eq!(world.settled(&case.case_id).await.reason(), CaseReason::Fulfilled);
+    world.assert_said_once("the storage");
     world.finish().await;
 }
 

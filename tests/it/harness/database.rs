@@ -63,6 +63,14 @@ impl Database {
         execute(self.url(), sql).await;
     }
 
+    /// PostgreSQL: another value of a setting, for all connections from now on; those that there are end.
+    pub async fn set(&self, setting: &str, value: &str) {
+        let Self::Postgresql { name, admin, .. } = self else { panic!("SQLite has no such settings") };
+        execute(admin, &format!("ALTER DATABASE {name} SET {setting} = {value}")).await;
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname =";
+        execute(admin, &format!("{end} '{name}'")).await;
+    }
+
     /// Every row of every table as text, binary columns as hex, each with its table's name. SQLite's are all in its
     /// file, so there are none here.
     pub async fn rows(&self) -> Vec<(String, String)> {

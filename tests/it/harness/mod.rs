@@ -11,6 +11,7 @@ mod command;
 mod database;
 mod embedded;
 mod held;
+mod outage;
 mod status;
 mod subjects;
 mod world;

@@ -7,6 +7,7 @@ use rightful::proto::downstream::v1::{
 use super::Person;
 
 /// A name, a description and the people it knows.
+#[derive(Clone)]
 pub struct Profile {
     pub name: String,
     pub description: DescribeResponse,
