@@ -13,8 +13,12 @@ use super::{Error, migration::Migrator};
 
 /// Readers at once. SQLite reads in WAL mode do not wait for the writer; more than a few only compete for two cores.
 const READERS: u32 = 8;
+/// How long a write waits for the one connection to SQLite: longer than a transaction may take.
+const QUEUE: Duration = Duration::from_secs(40);
+/// How long PostgreSQL is knocked at until a call is told that it is away.
+const CONNECT: Duration = Duration::from_secs(5);
 /// How long a statement waits for a lock of another process before it fails.
-const BUSY: Duration = Duration::from_secs(10);
+const BUSY: Duration = Duration::from_secs(5);
 /// Pages in the log before they are copied into the database: 32 MiB. The default of 4 MiB is reached every few dozen
 /// cases; later, many of the copies of a page have become one.
 const CHECKPOINT_PAGES: &str = "8192";
@@ -40,7 +44,7 @@ fn options(url: &str, connections: u32, read_only: bool) -> ConnectOptions {
     options
         .max_connections(connections)
         .min_connections(1)
-        .acquire_timeout(Duration::from_secs(30))
+        .acquire_timeout(if url.starts_with("sqlite:") { QUEUE } else { CONNECT })
         .sqlx_logging(false)
         // A server that was restarted leaves dead connections in the pool, each of which would fail somebody's call. A
         // file has no such thing.
