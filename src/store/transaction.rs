@@ -7,8 +7,8 @@ use std::{
 };
 
 use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait as _,
+    ConnectionTrait as _, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode,
+    TransactionOptions, TransactionTrait as _,
 };
 
 use super::{Error, error::Fault};
@@ -17,6 +17,8 @@ use crate::telemetry::metrics;
 /// Times that a transaction is tried when it collides: each time the one that it collided with has gone through, so
 /// more would mean that something is wrong.
 const TRIES_MAX: u32 = 8;
+/// After this, one that collides is not repeated any more: whoever it collides with does not let go.
+const REPEAT_MAX: Duration = Duration::from_secs(5);
 /// No transaction takes longer; one that does waits for a database that will not answer. Far above the two seconds that
 /// a commit takes on a disk in trouble, below the 60 s in which callers lose patience.
 const TRANSACTION_MAX: Duration = Duration::from_secs(30);
@@ -43,7 +45,9 @@ pub(super) async fn run<W: Work>(connection: &DatabaseConnection, work: &mut W) 
     let outcome = loop {
         let done = tokio::time::timeout(TRANSACTION_MAX, once(connection, work)).await;
         match done.unwrap_or_else(|_| Err(Error::Unavailable(silent()))) {
-            Err(error) if error.fault() == Fault::Collision && tries < TRIES_MAX => {
+            Err(error)
+                if error.fault() == Fault::Collision && tries < TRIES_MAX && began.elapsed() < REPEAT_MAX =>
+            {
                 metrics::transaction(W::NAME, "repeated");
                 tracing::debug!(transaction = W::NAME, tries, %error, "it collided with another one");
                 tries += 1;
@@ -58,9 +62,30 @@ pub(super) async fn run<W: Work>(connection: &DatabaseConnection, work: &mut W) 
 
 async fn once<W: Work>(connection: &DatabaseConnection, work: &mut W) -> Result<W::Answer, Error> {
     let transaction = connection.begin_with_options(write_options()).await?;
-    let answer = work.run(&transaction).await?;
-    transaction.commit().await?;
-    Ok(answer)
+    let done = async {
+        let answer = work.run(&transaction).await?;
+        transaction.commit().await?;
+        Ok(answer)
+    }
+    .await;
+    if done.is_err() {
+        give_away(connection).await;
+    }
+    done
+}
+
+/// After a transaction that failed, SQLite's connection is closed; the pool opens another one.
+///
+/// On a full disk SQLite rolls back by itself. sqlx 0.9 then fails to roll back what is not there any more, and goes on
+/// counting a transaction as open: sea-orm would make the next one a savepoint in it, whose "commit" is none. Everybody
+/// would be told that it is durable, and all of it would be gone with the process.
+async fn give_away(connection: &DatabaseConnection) {
+    if connection.get_database_backend() == DbBackend::Sqlite {
+        // A connection that cannot be had or closed is none that could do harm.
+        if let Ok(used) = connection.get_sqlite_connection_pool().acquire().await {
+            let _ = used.close().await;
+        }
+    }
 }
 
 /// SQLite must take the write lock at the start: a transaction that reads first and is then refused it cannot wait.

@@ -26,6 +26,7 @@ mod reading;
 mod replicas;
 mod s3;
 mod serving;
+mod sqlite;
 mod stopping;
 mod telemetry;
 mod traffic;

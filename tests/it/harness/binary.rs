@@ -10,7 +10,7 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use super::soon;
+use super::{disk::Disk, soon};
 
 /// What the server prints before its address, once it serves.
 const ANNOUNCEMENT: &str = "rightful serves on http://";
@@ -33,8 +33,17 @@ struct Addresses {
 impl Binary {
     /// Starts `rightful serve` on a free port and waits until it says where. All its output is appended to `log`.
     pub async fn start(config: &Path, log: &Path) -> Self {
+        Self::run(Command::new(env!("CARGO_BIN_EXE_rightful")), config, log).await
+    }
+
+    /// The same, where a folder is a disk of its own that is soon full. Only this process sees it.
+    pub async fn start_on(disk: &Disk, config: &Path, log: &Path) -> Self {
+        Self::run(disk.command(env!("CARGO_BIN_EXE_rightful")), config, log).await
+    }
+
+    async fn run(mut command: Command, config: &Path, log: &Path) -> Self {
         let log = OpenOptions::new().create(true).append(true).open(log).expect("the log can be written");
-        let mut child = Command::new(env!("CARGO_BIN_EXE_rightful"))
+        let mut child = command
             .args(["serve", "--insecure", "--listen", "127.0.0.1:0", "--config"])
             .arg(config)
             .current_dir(config.parent().expect("it lies in a folder"))
@@ -49,6 +58,11 @@ impl Binary {
         let addresses =
             soon("the binary to serve", announced).await.expect("the server serves (see server.log)");
         Self { child, addresses }
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Where it listens.

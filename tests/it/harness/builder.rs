@@ -4,7 +4,7 @@ use std::{fmt::Write as _, fs, sync::Arc};
 
 use rightful::clock::{Clock, SystemClock};
 
-use super::{Bucket, Database, Mode, World};
+use super::{Bucket, Database, Mode, World, world};
 use crate::puppet::{Profile, Puppet};
 
 /// Everything about a world before it starts.
@@ -40,6 +40,12 @@ impl Builder {
     /// The server is the real binary in a process of its own.
     pub fn binary(mut self) -> Self {
         self.mode = Mode::Binary;
+        self
+    }
+
+    /// The server is the real binary, and its database a file on a disk that is soon full.
+    pub fn on_small_disk(mut self) -> Self {
+        self.mode = Mode::OnSmallDisk;
         self
     }
 
@@ -108,6 +114,7 @@ impl Builder {
         let config = dir.path().join("rightful.toml");
         let database = match self.database {
             Some(database) => database,
+            None if self.mode == Mode::OnSmallDisk => Database::file(&dir.path().join(world::DISK)),
             None => Database::create(dir.path()).await,
         };
         let mut settings = vec![("store.url".to_owned(), format!("\"{}\"", database.url()))];

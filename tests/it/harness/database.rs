@@ -27,15 +27,18 @@ impl Database {
     /// A new and empty one, of the kind that the suite runs on.
     pub async fn create(dir: &Path) -> Self {
         match environment("RIGHTFUL_TEST_DATABASE").as_deref() {
-            None | Some("sqlite") => {
-                Self::Sqlite { url: format!("sqlite://{}/rightful.sqlite", dir.display()) }
-            }
+            None | Some("sqlite") => Self::file(dir),
             Some("postgresql") => {
                 let admin = environment("RIGHTFUL_TEST_DATABASE_URL");
                 Self::in_server(admin.unwrap_or_else(|| Cluster::shared().url("postgres"))).await
             }
             Some(other) => panic!("RIGHTFUL_TEST_DATABASE is sqlite or postgresql, not {other}"),
         }
+    }
+
+    /// A file in this folder.
+    pub fn file(dir: &Path) -> Self {
+        Self::Sqlite { url: format!("sqlite://{}/rightful.sqlite", dir.display()) }
     }
 
     /// A new database in the server that this URL of one of its databases leads to.

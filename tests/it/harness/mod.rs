@@ -9,6 +9,7 @@ mod cluster;
 mod collector;
 mod command;
 mod database;
+mod disk;
 mod embedded;
 mod held;
 mod outage;

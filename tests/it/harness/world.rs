@@ -12,9 +12,11 @@ use rightful::{
 use tempfile::TempDir;
 use tonic::transport::{Channel, Endpoint};
 
-use super::{Bucket, Builder, Database, binary::Binary, embedded::Embedded, soon};
+use super::{Bucket, Builder, Database, binary::Binary, disk::Disk, embedded::Embedded, soon};
 use crate::puppet::{Profile, Puppet};
 
+/// The folder that is a small disk, in a world that has one.
+pub(super) const DISK: &str = "disk";
 /// Lines of the server's log that a failing test shows.
 const LOG_LINES: usize = 60;
 
@@ -25,6 +27,8 @@ pub enum Mode {
     Embedded,
     /// The real binary.
     Binary,
+    /// The real binary, with its database on a disk that is soon full.
+    OnSmallDisk,
 }
 
 enum Server {
@@ -182,6 +186,12 @@ impl World {
                 let address = server.address();
                 (Server::Embedded(server), address)
             }
+            Mode::OnSmallDisk => {
+                let log = self.dir().join("server.log");
+                let server = Binary::start_on(&self.disk(), &config, &log).await;
+                let address = server.address();
+                (Server::Binary(server), address)
+            }
             Mode::Binary => {
                 let server = Binary::start(&config, &self.dir().join("server.log")).await;
                 let address = server.address();
@@ -189,6 +199,27 @@ impl World {
             }
         };
         Replica { server, url: format!("http://{address}") }
+    }
+
+    fn disk(&self) -> Disk {
+        Disk::at(self.dir().join(DISK))
+    }
+
+    /// The disk of the database is full from now on.
+    pub fn fill_disk(&self) {
+        self.disk().fill(self.pid());
+    }
+
+    /// It has room again.
+    pub fn free_disk(&self) {
+        self.disk().free(self.pid());
+    }
+
+    fn pid(&self) -> u32 {
+        match &self.server {
+            Some((Server::Binary(server), _)) => server.pid(),
+            _ => panic!("the server is no process of its own"),
+        }
     }
 
     /// Ends the server as a crash would: nothing is told, nothing is waited for.
