@@ -9,7 +9,7 @@
 use jiff::Timestamp;
 use sea_orm::{
     ColumnTrait as _, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait as _, FromQueryResult,
-    PaginatorTrait as _, QueryFilter as _, Statement, Value,
+    QueryFilter as _, QuerySelect as _, Statement, Value,
 };
 use tokio::sync::oneshot;
 use uuid::Uuid;
@@ -134,14 +134,11 @@ pub(super) async fn tasks(
     claim: &Claim,
     stored: &mut StoredLane,
 ) -> Result<Claimed, Error> {
-    let under_way = task::Entity::find()
-        .filter(task::Column::Downstream.eq(&claim.downstream))
-        .filter(task::Column::LeaseToken.is_not_null())
-        .filter(task::Column::ClaimAt.gt(claim.now.as_microsecond()))
-        .count(transaction)
-        .await?;
-    let under_way = u32::try_from(under_way).unwrap_or(u32::MAX);
+    let (under_way, first_end) = live_leases(transaction, claim).await?;
     let Allowance { calls, again_at } = stored.lane.allows(claim.now, &claim.limits, under_way, claim.wanted);
+    // Calls of a dead replica count until their leases end: nobody wakes anybody then.
+    let is_crowded = under_way >= claim.limits.parallel_calls;
+    let again_at = if is_crowded { again_at.max(first_end) } else { again_at };
     let mut claimed = Vec::new();
     if calls > 0 {
         let due = |turn: &Turn| turn.claim_at <= claim.now.as_microsecond();
@@ -162,6 +159,24 @@ pub(super) async fn tasks(
         |row: task::Model| Ok(ClaimedTask { task: convert::task(&row)?, progress: row.progress });
     let tasks = claimed.into_iter().map(as_claimed).collect::<Result<_, Error>>()?;
     Ok(Claimed { tasks, lane: stored.lane.clone(), allowed: calls, again_at })
+}
+
+/// How many calls are under way to the downstream, of all replicas, and when the first of their leases ends.
+async fn live_leases(
+    transaction: &DatabaseTransaction,
+    claim: &Claim,
+) -> Result<(u32, Option<Timestamp>), Error> {
+    let query = task::Entity::find()
+        .filter(task::Column::Downstream.eq(&claim.downstream))
+        .filter(task::Column::LeaseToken.is_not_null())
+        .filter(task::Column::ClaimAt.gt(claim.now.as_microsecond()))
+        .select_only()
+        .column_as(task::Column::Id.count(), "leases")
+        .column_as(task::Column::ClaimAt.min(), "first_end");
+    let found: Option<(i64, Option<i64>)> = query.into_tuple().one(transaction).await?;
+    let (leases, first_end) = found.unwrap_or_default();
+    let first_end = first_end.and_then(|micros| Timestamp::from_microsecond(micros).ok());
+    Ok((u32::try_from(leases).unwrap_or(u32::MAX), first_end))
 }
 
 /// Shares `calls` among the callers: an equal share each, what one does not need to the others, and so on until nothing
