@@ -15,7 +15,7 @@ use tonic::Code;
 use tonic_health::pb::health_check_response::ServingStatus;
 
 use crate::{
-    harness::{ADA, Builder, Cluster, Database, World, assert_refused, opening, people_services, task},
+    harness::{ADA, Builder, Cluster, Database, World, assert_refused, get, opening, people_services, task},
     puppet::{Fault, Method},
 };
 
@@ -34,7 +34,17 @@ async fn shared() -> Database {
 
 /// The real binary on it.
 async fn binary(database: Database) -> World {
-    Builder::new(people_services()).database(database).binary().patience("30s").start().await
+    let world = Builder::new(people_services()).database(database).binary().patience("30s");
+    world.set("telemetry.metrics_listen", "\"127.0.0.1:0\"").start().await
+}
+
+/// Fails unless the metric says that the database fails, or that it does not.
+async fn assert_outage(world: &World, fails: bool) {
+    let (_, body) = get(&world.metrics(), "/metrics").await;
+    let lines: Vec<&str> = body.lines().filter(|line| line.starts_with("rightful_outage{")).collect();
+    let of_database = lines.iter().find(|line| line.contains("what=\"the database\""));
+    let value = of_database.and_then(|line| line.rsplit(' ').next());
+    assert_eq!(value, Some(if fails { "1" } else { "0" }), "{lines:?}");
 }
 
 /// While nothing can be written: calls say so, readiness says so, and the case that stands half way goes on afterwards.
@@ -44,6 +54,7 @@ async fn outlasts(world: World, fail: impl AsyncFnOnce(&Database), heal: impl As
     let refused = world.try_open(opening(Right::Access, &[ADA])).await;
     assert_refused(refused, Code::Unavailable, "ERROR_REASON_STORE_UNAVAILABLE");
     world.health("readiness", ServingStatus::NotServing).await;
+    assert_outage(&world, true).await;
     // What marketing answers now cannot be recorded.
     world.puppet("marketing").heal();
     let refused = world.try_open(opening(Right::Access, &[ADA])).await;
@@ -51,6 +62,7 @@ async fn outlasts(world: World, fail: impl AsyncFnOnce(&Database), heal: impl As
     heal(world.database()).await;
     world.health("readiness", ServingStatus::Serving).await;
     world.assert_nothing_lost(&case_id).await;
+    assert_outage(&world, false).await;
     world.assert_said_once("the database");
     world.finish().await;
 }

@@ -7,13 +7,9 @@ use rightful::proto::{
     downstream::v1::Right,
     v1::{Case, CaseReason},
 };
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
-};
 
 use crate::{
-    harness::{ADA, Builder, Collector, World, attribute, opening, people_services},
+    harness::{ADA, Builder, Collector, World, attribute, get, opening, people_services},
     puppet::{Fault, Method},
 };
 
@@ -149,16 +145,6 @@ fn series(text: &str) -> BTreeMap<String, f64> {
         assert!(series.insert(key.to_owned(), value).is_none(), "{key} is there twice");
     }
     series
-}
-
-async fn get(address: &str, path: &str) -> (String, String) {
-    let mut stream = TcpStream::connect(address).await.expect("it listens");
-    let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.expect("it reads");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.expect("it answers in UTF-8");
-    let (head, body) = answer.split_once("\r\n\r\n").expect("head and body");
-    (head.to_owned(), body.to_owned())
 }
 
 #[tokio::test]

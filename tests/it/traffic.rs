@@ -260,3 +260,26 @@ async fn a_case_does_not_wait_past_its_deadline_for_a_downstream_that_is_paused(
     assert_eq!(world.bag(&case.case_id).await.standing("marketing")["standing"], "failed");
     world.finish().await;
 }
+
+#[tokio::test]
+async fn a_downstream_is_told_how_long_its_answer_is_waited_for() {
+    let world = Builder::new(people_services()).patience("2s").start().await;
+    world.run(Right::Erasure, &[ADA]).await;
+    for (method, least_s, most_s) in
+        [(Method::Resolve, 2, 3), (Method::Erase, 2, 3), (Method::Collect, 60, 64)]
+    {
+        let calls = world.puppet("billing").calls(method);
+        let timeout = calls[0].timeout.as_deref().expect("there is a grpc-timeout");
+        let (number, unit) = timeout.split_at(timeout.len() - 1);
+        let nanos = match unit {
+            "n" => 1,
+            "u" => 1_000,
+            "m" => 1_000_000,
+            "S" => 1_000_000_000,
+            other => panic!("{other} is no unit that is expected here"),
+        };
+        let waited = number.parse::<u64>().expect("it is a number") * nanos;
+        assert!((least_s * 1_000_000_000..most_s * 1_000_000_000).contains(&waited), "{method:?}: {timeout}");
+    }
+    world.finish().await;
+}

@@ -27,12 +27,14 @@ pub struct Call {
     pub resume_token: Vec<u8>,
     /// The W3C trace context that came along.
     pub traceparent: Option<String>,
+    /// After which time nobody waits for the answer any more (`grpc-timeout`).
+    pub timeout: Option<String>,
 }
 
 impl Call {
     /// A call of which only the method and the metadata are known.
     pub fn new<T>(method: Method, request: &tonic::Request<T>) -> Self {
-        let traceparent = request.metadata().get("traceparent").and_then(|value| value.to_str().ok());
+        let said = |key: &str| request.metadata().get(key)?.to_str().ok().map(ToOwned::to_owned);
         Self {
             order: ORDER.fetch_add(1, Ordering::Relaxed),
             method,
@@ -42,7 +44,8 @@ impl Call {
             directives: Vec::new(),
             dry_run: false,
             resume_token: Vec::new(),
-            traceparent: traceparent.map(ToOwned::to_owned),
+            traceparent: said("traceparent"),
+            timeout: said("grpc-timeout"),
         }
     }
 
