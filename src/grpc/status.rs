@@ -2,13 +2,13 @@
 //!
 //! Each carries a `google.rpc.ErrorInfo`; `error_reason.proto` documents reasons, codes and metadata.
 
-use std::{collections::HashMap, error::Error as StdError, fmt::Write as _, time::Duration};
+use std::{collections::HashMap, time::Duration};
 
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
 use super::limits::Excess;
-use crate::{domain::Faults, engine::Error, proto::v1::ErrorReason};
+use crate::{domain::Faults, engine::Error, proto::v1::ErrorReason, telemetry::chain};
 
 /// The `domain` of every `ErrorInfo`.
 const DOMAIN: &str = "rightful";
@@ -116,18 +116,6 @@ fn info(reason: ErrorReason, metadata: Metadata) -> ErrorDetails {
     let metadata: HashMap<String, String> =
         metadata.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
     ErrorDetails::with_error_info(reason.as_str_name(), DOMAIN, metadata)
-}
-
-/// The error and its causes: `the database is unavailable: connection refused`.
-fn chain(error: &dyn StdError) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        // Writing to a string does not fail.
-        let _ = write!(text, ": {inner}");
-        cause = inner.source();
-    }
-    text
 }
 
 #[cfg(test)]
