@@ -65,9 +65,11 @@ impl Held {
 }
 
 impl Engine {
-    /// When a lease that begins or is renewed now will end.
+    /// When a lease that begins or is renewed now will end: an eighth before the time that is promised for going on after
+    /// a crash, so that whoever finds the work does so within it.
     pub(super) fn lease_end(&self) -> Timestamp {
-        self.0.clock.now().saturating_add(self.0.settings.lease).unwrap_or(Timestamp::MAX)
+        let lease = self.0.settings.lease - self.0.settings.lease / 8;
+        self.0.clock.now().saturating_add(lease).unwrap_or(Timestamp::MAX)
     }
 
     /// Renews the lease for as long as it is awaited. It completes only when the lease is lost: the work must stop.

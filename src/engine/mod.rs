@@ -53,7 +53,8 @@ use lease::Leases;
 /// How the engine works.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// How long a lease lasts; it is renewed three times as often. After a crash the work rests for this long.
+    /// After a crash the work rests for this long at the most; a lease lasts an eighth less, and is renewed three times
+    /// as often.
     pub lease: SignedDuration,
     /// How often the lanes look for work that nobody woke them for.
     pub poll: SignedDuration,
@@ -130,6 +131,7 @@ impl Engine {
         let Tools { store, storage, ring, registry, clock, controller, settings } = tools;
         timekeeping::synchronise(&store, &*clock).await?;
         store.register(registry.names()).await?;
+        store.hand_back_of_the_dead(clock.now()).await?;
         let directory = Directory::load(&store, &registry).await?;
         let (leases, stopping) = (Leases::default(), CancellationToken::new());
         Ok(Self(Arc::new(Shared {

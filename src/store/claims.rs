@@ -1,16 +1,14 @@
 //! Claims: due tasks of a downstream, and cases that need work themselves, leased to whoever asks.
 //!
 //! **Expected flow.** The lane is locked, so that replicas claim one after the other; it says how many calls may begin.
-//! Callers with due tasks take turns, task by task; each caller's own come in order of their cases' deadlines.
+//! What a dead worker left goes first; then callers with due tasks take turns, task by task; each caller's own come in
+//! order of their cases' deadlines.
 //!
 //! **Guarantees.** A caller with one task waits for one task of each other caller, however many theirs are. Calls under
 //! way are counted by their live leases, those of dead replicas until they end.
 
 use jiff::Timestamp;
-use sea_orm::{
-    ColumnTrait as _, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait as _, FromQueryResult,
-    QueryFilter as _, QuerySelect as _, Statement, Value,
-};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, FromQueryResult, Statement, Value};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
@@ -93,6 +91,13 @@ const TURNS: &str = "WITH RECURSIVE callers (caller) AS ( \
         AND t.claim_at < 9223372036854775807) AS claim_at \
      FROM callers WHERE callers.caller IS NOT NULL";
 
+/// One row of [`Leases`].
+const LEASES: &str = "SELECT count(CASE WHEN claim_at > $2 THEN 1 END) AS live, \
+       min(CASE WHEN claim_at > $2 THEN claim_at END) AS first_end, \
+       count(CASE WHEN claim_at <= $2 THEN 1 END) AS abandoned \
+     FROM tasks WHERE downstream = $1 AND lease_token IS NOT NULL";
+/// Work whose lease ran out: its turn has come already, and the person has waited for a lease on top.
+const ABANDONED: &str = "downstream = $3 AND lease_token IS NOT NULL AND claim_at <= $4";
 /// Which tasks a caller's turn is about.
 const OWN_DUE: &str = "downstream = $3 AND caller = $4 AND claim_at <= $5 AND claim_at < 9223372036854775807";
 
@@ -134,13 +139,17 @@ pub(super) async fn tasks(
     claim: &Claim,
     stored: &mut StoredLane,
 ) -> Result<Claimed, Error> {
-    let (under_way, first_end) = live_leases(transaction, claim).await?;
+    let Leases { live: under_way, first_end, abandoned } = leases(transaction, claim).await?;
     let Allowance { calls, again_at } = stored.lane.allows(claim.now, &claim.limits, under_way, claim.wanted);
     // Calls of a dead replica count until their leases end: nobody wakes anybody then.
     let is_crowded = under_way >= claim.limits.parallel_calls;
     let again_at = if is_crowded { again_at.max(first_end) } else { again_at };
     let mut claimed = Vec::new();
-    if calls > 0 {
+    if calls > 0 && abandoned > 0 {
+        claimed = take_over(transaction, claim, calls.min(abandoned)).await?;
+    }
+    let left = calls - u32::try_from(claimed.len()).unwrap_or(calls).min(calls);
+    if left > 0 {
         let due = |turn: &Turn| turn.claim_at <= claim.now.as_microsecond();
         let mut callers: Vec<String> =
             turns(transaction, &claim.downstream).await?.into_iter().filter(due).map(|t| t.caller).collect();
@@ -148,8 +157,9 @@ pub(super) async fn tasks(
         // Who comes after the last one is first.
         let after = callers.partition_point(|caller| *caller <= stored.turn);
         callers.rotate_left(after);
-        take_turns(transaction, claim, &callers, calls, &mut claimed).await?;
-        if let Some(last) = claimed.last().filter(|_| callers.len() > 1) {
+        let before = claimed.len();
+        take_turns(transaction, claim, &callers, left, &mut claimed).await?;
+        if let Some(last) = claimed[before..].last().filter(|_| callers.len() > 1) {
             stored.turn.clone_from(&last.caller);
         }
     }
@@ -161,22 +171,46 @@ pub(super) async fn tasks(
     Ok(Claimed { tasks, lane: stored.lane.clone(), allowed: calls, again_at })
 }
 
-/// How many calls are under way to the downstream, of all replicas, and when the first of their leases ends.
-async fn live_leases(
+/// What is leased of a downstream's tasks.
+#[derive(Default)]
+struct Leases {
+    /// Calls under way, of all replicas.
+    live: u32,
+    /// When the first of their leases ends.
+    first_end: Option<Timestamp>,
+    /// Tasks whose workers are gone.
+    abandoned: u32,
+}
+
+async fn leases(transaction: &DatabaseTransaction, claim: &Claim) -> Result<Leases, Error> {
+    let backend = transaction.get_database_backend();
+    let values: [Value; 2] = [claim.downstream.as_str().into(), claim.now.as_microsecond().into()];
+    let statement = Statement::from_sql_and_values(backend, LEASES, values);
+    let Some(row) = transaction.query_one_raw(statement).await? else { return Ok(Leases::default()) };
+    let count = |column| Ok::<_, Error>(u32::try_from(row.try_get::<i64>("", column)?).unwrap_or(u32::MAX));
+    let first_end: Option<i64> = row.try_get("", "first_end")?;
+    Ok(Leases {
+        live: count("live")?,
+        first_end: first_end.and_then(|micros| Timestamp::from_microsecond(micros).ok()),
+        abandoned: count("abandoned")?,
+    })
+}
+
+/// Claims what dead workers left.
+async fn take_over(
     transaction: &DatabaseTransaction,
     claim: &Claim,
-) -> Result<(u32, Option<Timestamp>), Error> {
-    let query = task::Entity::find()
-        .filter(task::Column::Downstream.eq(&claim.downstream))
-        .filter(task::Column::LeaseToken.is_not_null())
-        .filter(task::Column::ClaimAt.gt(claim.now.as_microsecond()))
-        .select_only()
-        .column_as(task::Column::Id.count(), "leases")
-        .column_as(task::Column::ClaimAt.min(), "first_end");
-    let found: Option<(i64, Option<i64>)> = query.into_tuple().one(transaction).await?;
-    let (leases, first_end) = found.unwrap_or_default();
-    let first_end = first_end.and_then(|micros| Timestamp::from_microsecond(micros).ok());
-    Ok((u32::try_from(leases).unwrap_or(u32::MAX), first_end))
+    limit: u32,
+) -> Result<Vec<task::Model>, Error> {
+    let backend = transaction.get_database_backend();
+    let values: [Value; 5] = [
+        claim.token.into(),
+        claim.until.as_microsecond().into(),
+        claim.downstream.as_str().into(),
+        claim.now.as_microsecond().into(),
+        i64::from(limit).into(),
+    ];
+    claim_rows(transaction, claim_sql(backend, "tasks", ABANDONED, "$5"), values).await
 }
 
 /// Shares `calls` among the callers: an equal share each, what one does not need to the others, and so on until nothing
@@ -227,8 +261,15 @@ async fn of_caller(
         claim.now.as_microsecond().into(),
         i64::from(limit).into(),
     ];
-    let statement =
-        Statement::from_sql_and_values(backend, claim_sql(backend, "tasks", OWN_DUE, "$6"), values);
+    claim_rows(transaction, claim_sql(backend, "tasks", OWN_DUE, "$6"), values).await
+}
+
+async fn claim_rows(
+    transaction: &DatabaseTransaction,
+    sql: String,
+    values: impl IntoIterator<Item = Value>,
+) -> Result<Vec<task::Model>, Error> {
+    let statement = Statement::from_sql_and_values(transaction.get_database_backend(), sql, values);
     let rows = transaction.query_all_raw(statement).await?;
     Ok(rows.iter().map(|row| task::Model::from_query_result(row, "")).collect::<Result<_, _>>()?)
 }

@@ -1,5 +1,7 @@
 //! What can go wrong in the store.
 
+use std::path::PathBuf;
+
 use sea_orm::{DbErr, RuntimeErr};
 
 use crate::domain::IllegalTransition;
@@ -38,6 +40,12 @@ pub enum Error {
     /// The bundled SQLite has a known bug.
     #[error("SQLite {0} is too old: its WAL can corrupt the database, 3.51.3 is the first that is safe")]
     OldSqlite(String),
+    /// Another process serves from this file.
+    #[error("another rightful uses the database ({} is locked): SQLite serves one at a time, PostgreSQL many", .0.display())]
+    InUse(PathBuf),
+    /// The lock file beside the database cannot be used.
+    #[error("{} cannot be locked", .0.display())]
+    LockFile(PathBuf, #[source] std::io::Error),
 }
 
 impl From<DbErr> for Error {

@@ -3,6 +3,7 @@
 //! All changes of a case go through [`Store::change`]: the writer loads the case's [`CaseFile`], applies a pure
 //! function, and writes the difference, its events and nothing else in one transaction. Many changes share one commit.
 
+mod alone;
 mod case_file;
 mod cases;
 mod changes;
@@ -26,12 +27,14 @@ use std::{sync::Arc, time::Duration};
 use jiff::Timestamp;
 use sea_orm::{
     ColumnTrait as _, ConnectionTrait as _, DatabaseConnection, DbBackend, DbErr, EntityTrait as _,
-    QueryFilter as _, Statement, sea_query::Expr,
+    QueryFilter as _, Statement,
+    sea_query::{Expr, ExprTrait as _},
 };
 use tokio::{sync::mpsc, time::timeout};
 use uuid::Uuid;
 
 use crate::telemetry::Outage;
+use alone::Alone;
 use entity::{case, task};
 use wake::Rings;
 
@@ -71,12 +74,14 @@ pub struct Store {
     jobs: mpsc::Sender<writer::Job>,
     wakes: Arc<Wakes>,
     outage: Arc<Outage>,
+    alone: Option<Arc<Alone>>,
 }
 
 impl Store {
     /// Connects, brings the schema up to date, and starts the writer. The writer ends with the last handle. `replica` is
     /// this process's own id: what it tells the other replicas, it does not listen to.
     pub async fn open(settings: &Settings, replica: Uuid) -> Result<Self, Error> {
+        let alone = Alone::claim(&settings.url).await?.map(Arc::new);
         let (reader, writer) = connection::connect(&settings.url).await?;
         connection::bring_up_to_date(&writer).await?;
         let is_shared = writer.get_database_backend() == DbBackend::Postgres;
@@ -93,7 +98,7 @@ impl Store {
         if is_shared {
             notify::spawn(&settings.url, writer.clone(), &wakes, replica);
         }
-        Ok(Self { reader, writer, jobs, wakes, outage })
+        Ok(Self { reader, writer, jobs, wakes, outage, alone })
     }
 
     /// The wake-ups that commits ring.
@@ -155,20 +160,44 @@ impl Store {
     /// Lets go of leases before they end: their work may be claimed at once.
     pub async fn hand_back(&self, tokens: &[Uuid], now: Timestamp) -> Result<(), Error> {
         for tokens in tokens.chunks(HANDED_BACK_MAX) {
-            task::Entity::update_many()
-                .col_expr(task::Column::ClaimAt, now.as_microsecond().into())
-                .col_expr(task::Column::LeaseToken, Expr::value(None::<Uuid>))
-                .filter(task::Column::LeaseToken.is_in(tokens.iter().copied()))
-                .exec(&self.writer)
-                .await?;
-            case::Entity::update_many()
-                .col_expr(case::Column::ClaimAt, now.as_microsecond().into())
-                .col_expr(case::Column::LeaseToken, Expr::value(None::<Uuid>))
-                .filter(case::Column::LeaseToken.is_in(tokens.iter().copied()))
-                .exec(&self.writer)
-                .await?;
+            let of = |column: Expr| column.is_in(tokens.iter().copied());
+            self.let_go(
+                now,
+                of(Expr::col(task::Column::LeaseToken)),
+                of(Expr::col(case::Column::LeaseToken)),
+            )
+            .await?;
         }
         self.wakes.committed(&Rings::all());
+        Ok(())
+    }
+
+    /// At the start: lets go of the leases that a dead process left, where this one is known to be alone. Where others
+    /// share the database nobody can tell a dead replica from a slow one, and leases end by themselves.
+    pub async fn hand_back_of_the_dead(&self, now: Timestamp) -> Result<(), Error> {
+        if self.alone.is_none() {
+            return Ok(());
+        }
+        // The first condition is the index's.
+        let tasks = task::Column::ClaimAt.lt(i64::MAX).and(task::Column::LeaseToken.is_not_null());
+        let cases = case::Column::ClaimAt.lt(i64::MAX).and(case::Column::LeaseToken.is_not_null());
+        self.let_go(now, tasks, cases).await
+    }
+
+    async fn let_go(&self, now: Timestamp, tasks: Expr, cases: Expr) -> Result<(), Error> {
+        let now = now.as_microsecond();
+        task::Entity::update_many()
+            .col_expr(task::Column::ClaimAt, now.into())
+            .col_expr(task::Column::LeaseToken, Expr::value(None::<Uuid>))
+            .filter(tasks)
+            .exec(&self.writer)
+            .await?;
+        case::Entity::update_many()
+            .col_expr(case::Column::ClaimAt, now.into())
+            .col_expr(case::Column::LeaseToken, Expr::value(None::<Uuid>))
+            .filter(cases)
+            .exec(&self.writer)
+            .await?;
         Ok(())
     }
 }

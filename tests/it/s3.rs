@@ -227,6 +227,8 @@ async fn a_wrong_key_is_named_at_the_start() {
     let text = std::fs::read_to_string(world.dir().join("rightful.toml")).unwrap();
     let wrong = text.replace("the secret of the tests", "another secret");
     assert_ne!(wrong, text);
+    // A second process on the same SQLite would be refused for that.
+    let wrong = wrong.replace("rightful.sqlite", "other.sqlite");
     std::fs::write(world.dir().join("wrong.toml"), wrong).unwrap();
     let serve = ["serve", "--insecure", "--listen", "127.0.0.1:0", "--config", "wrong.toml"];
     let failed = run(world.dir(), world.url(), &serve, "").await.expect(1);

@@ -56,3 +56,15 @@ async fn a_database_that_cannot_be_written_is_refused_at_the_start() {
     assert!(ran.stderr.contains("cannot open the database"), "{ran:?}");
     world.finish().await;
 }
+
+#[tokio::test]
+async fn a_second_server_on_the_same_file_is_refused() {
+    let world = Builder::new(people_services()).on_small_disk().start().await;
+    let case = world.open(opening(Right::Access, &[ADA])).await;
+    let serve = ["serve", "--insecure", "--listen", "127.0.0.1:0", "--config", "rightful.toml"];
+    let ran = run(world.dir(), world.url(), &serve, "").await;
+    assert_ne!(ran.code, 0, "it must not serve");
+    assert!(ran.stderr.contains("another rightful uses the database"), "{ran:?}");
+    world.settled(&case.case_id).await;
+    world.finish().await;
+}
