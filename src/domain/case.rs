@@ -2,11 +2,14 @@
 //!
 //! | from | event | to |
 //! |---|---|---|
+//! | awaiting_verification | verify | awaiting_approval |
+//! | awaiting_approval | approve | in_progress |
 //! | in_progress | settle | completed |
-//! | in_progress | cancel | cancelled |
+//! | awaiting_verification, awaiting_approval, in_progress | refuse | refused |
+//! | awaiting_verification, awaiting_approval, in_progress | cancel | cancelled |
 //! | cancelled | cancel | cancelled |
 //! | completed | reopen | in_progress |
-//! | completed, cancelled | expire | expired |
+//! | completed, refused, cancelled | expire | expired |
 //!
 //! Everything else is an [`IllegalTransition`]. `docs/states.md` is printed from this table.
 
@@ -14,15 +17,23 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::{CaseId, IdentifierKind, IllegalTransition, Right, Scope, Task, TaskReason, TaskState};
+use super::{
+    CaseId, IdentifierKind, IllegalTransition, Proceedings, Right, Scope, Task, TaskReason, TaskState,
+};
 
 named! {
     /// Where a case stands.
     pub enum CaseState {
+        /// Nobody has verified yet that the subject asks.
+        AwaitingVerification = "awaiting_verification",
+        /// Nobody has approved it yet.
+        AwaitingApproval = "awaiting_approval",
         /// Downstreams are being asked.
         InProgress = "in_progress",
         /// All that could be done is done.
         Completed = "completed",
+        /// A person refused it on a ground, or its subject was not verified.
+        Refused = "refused",
         /// The caller stopped it.
         Cancelled = "cancelled",
         /// Its key is destroyed and its personal data deleted.
@@ -41,14 +52,28 @@ named! {
         NothingHeld = "nothing_held",
         /// The caller stopped it.
         CancelledByCaller = "cancelled_by_caller",
+        /// Refused: the subject's identity stayed in doubt (GDPR 12(6)).
+        InsufficientVerification = "insufficient_verification",
+        /// Refused: manifestly unfounded (GDPR 12(5)).
+        ManifestlyUnfounded = "manifestly_unfounded",
+        /// Refused: excessive (GDPR 12(5)).
+        Excessive = "excessive",
+        /// Refused: another ground of a law.
+        Exempt = "exempt",
     }
 }
 
 named! {
     /// What happens to a case.
     pub enum CaseEvent {
+        /// The subject's identity is verified well enough.
+        Verify = "verify",
+        /// It may begin.
+        Approve = "approve",
         /// All its tasks are settled, and the export or receipt is made.
         Settle = "settle",
+        /// A person refuses it on a ground, or verification failed.
+        Refuse = "refuse",
         /// The caller stops it.
         Cancel = "cancel",
         /// One of its tasks is retried.
@@ -78,25 +103,40 @@ named! {
 impl CaseState {
     /// The state after the event.
     pub fn after(self, event: CaseEvent) -> Result<Self, IllegalTransition> {
-        use CaseEvent::{Cancel, Expire, Reopen, Settle};
-        use CaseState::{Cancelled, Completed, Expired, InProgress};
+        use CaseEvent as E;
+        use CaseState as S;
         match (self, event) {
-            (InProgress, Settle) => Ok(Completed),
-            (InProgress | Cancelled, Cancel) => Ok(Cancelled),
-            (Completed, Reopen) => Ok(InProgress),
-            (Completed | Cancelled, Expire) => Ok(Expired),
-            (InProgress, Reopen | Expire)
-            | (Completed, Settle | Cancel)
-            | (Cancelled, Settle | Reopen)
-            | (Expired, Settle | Cancel | Reopen | Expire) => {
-                Err(IllegalTransition { from: self.as_str(), event: event.as_str() })
+            (S::AwaitingVerification, E::Verify) => Ok(S::AwaitingApproval),
+            (S::AwaitingApproval, E::Approve) | (S::Completed, E::Reopen) => Ok(S::InProgress),
+            (S::InProgress, E::Settle) => Ok(S::Completed),
+            (S::AwaitingVerification | S::AwaitingApproval | S::InProgress, E::Refuse) => Ok(S::Refused),
+            (S::AwaitingVerification | S::AwaitingApproval | S::InProgress | S::Cancelled, E::Cancel) => {
+                Ok(S::Cancelled)
             }
+            (S::Completed | S::Refused | S::Cancelled, E::Expire) => Ok(S::Expired),
+            (S::AwaitingVerification, E::Approve | E::Settle | E::Reopen | E::Expire)
+            | (S::AwaitingApproval, E::Verify | E::Settle | E::Reopen | E::Expire)
+            | (S::InProgress, E::Verify | E::Approve | E::Reopen | E::Expire)
+            | (S::Completed, E::Verify | E::Approve | E::Settle | E::Refuse | E::Cancel)
+            | (S::Refused, E::Verify | E::Approve | E::Settle | E::Refuse | E::Cancel | E::Reopen)
+            | (S::Cancelled, E::Verify | E::Approve | E::Settle | E::Refuse | E::Reopen)
+            | (S::Expired, _) => Err(IllegalTransition { from: self.as_str(), event: event.as_str() }),
         }
     }
 
     /// Whether nothing more happens by itself, but for expiry. A watcher's stream ends here.
     pub const fn is_settled(self) -> bool {
-        !matches!(self, Self::InProgress)
+        !self.is_open()
+    }
+
+    /// Whether the person still waits for an answer.
+    pub const fn is_open(self) -> bool {
+        matches!(self, Self::AwaitingVerification | Self::AwaitingApproval | Self::InProgress)
+    }
+
+    /// Every state in which the person still waits.
+    pub fn open() -> Vec<Self> {
+        Self::ALL.iter().copied().filter(|state| state.is_open()).collect()
     }
 }
 
@@ -135,6 +175,8 @@ pub struct Case {
     pub labels: BTreeMap<String, String>,
     /// The policy version it is handled under, or empty.
     pub policy_version: String,
+    /// What policy and law make of it.
+    pub proceedings: Proceedings,
     /// The subject, as a keyed pseudonym (hex): the same person gets the same one, and it names nobody.
     pub pseudonym: String,
 }

@@ -8,8 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Error;
 use crate::domain::{
-    Ask, Capabilities, Case, CaseState, CategoryOutcome, Identifier, Lane, Right, Scope, Subject, Task,
-    TaskReason, TaskState,
+    Ask, Capabilities, Case, CaseState, CategoryOutcome, Details, Identifier, Lane, Right, Scope, Subject,
+    Task, TaskReason, TaskState,
 };
 
 /// A checked request for a case.
@@ -31,6 +31,12 @@ pub struct NewCase {
     pub labels: BTreeMap<String, String>,
     /// The policy version, or empty.
     pub policy_version: String,
+    /// Over which way the person asked, or empty.
+    pub channel: String,
+    /// The regimes that it is under; empty means those of the configuration.
+    pub regimes: Vec<String>,
+    /// What else is personal.
+    pub details: Details,
     /// The W3C `traceparent` of the caller, if there is one.
     pub trace_parent: Option<String>,
 }

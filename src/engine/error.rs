@@ -25,7 +25,7 @@ pub enum Error {
         /// The case that it opened.
         case_id: CaseId,
         /// The fields that differ.
-        differs: Vec<&'static str>,
+        differs: Vec<String>,
     },
     /// The state does not allow it.
     #[error(transparent)]

@@ -6,15 +6,21 @@
 //! **Guarantees.** Durable when it answers. The same request id of the same caller answers the same case; with another
 //! body it is refused, and says what differs.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
 use super::{CaseView, Engine, Error, NewCase, OpenedCase, plan};
 use crate::{
-    domain::{Case, CaseId, CaseState, CaseWork, Subject, advance},
+    domain::{Case, CaseId, CaseState, CaseWork, Details, Proceedings, Subject, advance},
     store::{Existing, Opened, Opening, due_again},
-    vault::CaseKey,
+    vault::{CaseKey, KeyRing},
 };
 
 /// What the sealed subject is sealed for.
 const SUBJECT: &str = "subject";
+/// What the sealed details are sealed for.
+const DETAILS: &str = "details";
 
 impl Engine {
     /// Opens a case; durable when it answers.
@@ -35,7 +41,7 @@ impl Engine {
     }
 
     async fn replay(&self, new: &NewCase, existing: Existing) -> Result<OpenedCase, Error> {
-        let differs = differences(new, &self.0.ring.pseudonym(&new.subject), &existing);
+        let differs = differences(new, &self.0.ring, &existing);
         if differs.is_empty() {
             Ok(OpenedCase { view: self.case(existing.case.id).await?, replayed: true })
         } else {
@@ -63,6 +69,11 @@ impl Engine {
             scope: new.scope.clone(),
             labels: new.labels.clone(),
             policy_version: new.policy_version.clone(),
+            proceedings: Proceedings {
+                channel: new.channel.clone(),
+                regimes: new.regimes.clone(),
+                ..Proceedings::default()
+            },
             pseudonym: self.0.ring.pseudonym(&new.subject),
         };
         let (tasks, work) = if self.undescribed(&new.scope).is_empty() {
@@ -81,6 +92,8 @@ impl Engine {
         Ok(Opening {
             key: self.0.ring.wrap(&key, case.id)?,
             subject: seal_subject(&key, &new.subject)?,
+            details: seal_details(&key, &new.details)?,
+            asked: asked(new, &self.0.ring),
             blinds: new.subject.identifiers().map(|identifier| self.0.ring.blind_index(identifier)).collect(),
             received_at: new.received_at,
             trace_parent: new.trace_parent.clone(),
@@ -91,18 +104,49 @@ impl Engine {
     }
 }
 
+/// Keyed digests of what only some cases are opened with, by field. Each field that a caller may set and that no column
+/// holds as it was given belongs here.
+fn asked(new: &NewCase, ring: &KeyRing) -> BTreeMap<String, String> {
+    let fields = [("channel", json!(new.channel)), ("regimes", json!(new.regimes))];
+    let is_set = |value: &Value| !(value == &json!("") || value == &json!([]) || value.is_null());
+    let digest =
+        |(field, value): (&str, Value)| (field.to_owned(), ring.digest(value.to_string().as_bytes()));
+    fields.into_iter().filter(|(_, value)| is_set(value)).map(digest).collect()
+}
+
 /// What a replay asks for that the case was not opened with. The pseudonym stands for the subject.
-fn differences(new: &NewCase, pseudonym: &str, existing: &Existing) -> Vec<&'static str> {
+fn differences(new: &NewCase, ring: &KeyRing, existing: &Existing) -> Vec<String> {
     let case = &existing.case;
+    let asked = asked(new, ring);
+    let fields: BTreeSet<&String> = asked.keys().chain(existing.asked.keys()).collect();
+    let others = fields.into_iter().filter(|field| asked.get(*field) != existing.asked.get(*field)).cloned();
     let fields = [
         ("right", new.right != case.right),
-        ("subject", pseudonym != case.pseudonym),
+        ("subject", ring.pseudonym(&new.subject) != case.pseudonym),
         ("received_time", new.received_at != existing.received_at),
         ("scope", new.scope != case.scope),
         ("labels", new.labels != case.labels),
         ("policy_version", new.policy_version != case.policy_version),
     ];
-    fields.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
+    let own = fields.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name.to_owned());
+    own.chain(others).collect()
+}
+
+/// Seals what else is personal, if there is anything.
+fn seal_details(key: &CaseKey, details: &Details) -> Result<Option<Vec<u8>>, crate::vault::Error> {
+    if details.is_empty() {
+        return Ok(None);
+    }
+    let json = zeroize::Zeroizing::new(serde_json::to_vec(details).expect("details are JSON"));
+    key.seal(DETAILS, &json).map(Some)
+}
+
+/// Opens what else is personal.
+#[expect(dead_code, reason = "the first right with details is on its way")]
+pub(super) fn open_details(key: &CaseKey, sealed: Option<&[u8]>) -> Result<Details, crate::vault::Error> {
+    let Some(sealed) = sealed else { return Ok(Details::default()) };
+    let json = key.open(DETAILS, sealed)?;
+    serde_json::from_slice(&json).map_err(|_| crate::vault::Error::Sealed)
 }
 
 /// Seals a subject under its case's key.

@@ -21,11 +21,15 @@ impl Engine {
         let mut states = filter.states;
         let mut due_before = filter.due_before;
         if filter.overdue {
-            if !states.is_empty() && !states.contains(&CaseState::InProgress) {
-                return Ok(Page { cases: Vec::new(), next: None });
-            }
             let now = self.0.clock.now();
-            states = vec![CaseState::InProgress];
+            if states.is_empty() {
+                states = CaseState::open();
+            } else {
+                states.retain(|state| state.is_open());
+                if states.is_empty() {
+                    return Ok(Page { cases: Vec::new(), next: None });
+                }
+            }
             due_before = Some(due_before.map_or(now, |before| before.min(now)));
         }
         let filter = store::Filter {

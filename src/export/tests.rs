@@ -163,6 +163,7 @@ fn case() -> Case {
         scope: Scope::default(),
         labels: std::collections::BTreeMap::default(),
         policy_version: String::new(),
+        proceedings: crate::domain::Proceedings::default(),
         pseudonym: "00ff".to_owned(),
     }
 }

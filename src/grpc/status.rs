@@ -148,7 +148,7 @@ mod tests {
             )
         );
         assert_eq!(
-            seen(Error::RequestIdReused { case_id: id, differs: vec!["right", "subject"] }),
+            seen(Error::RequestIdReused { case_id: id, differs: vec!["right".into(), "subject".into()] }),
             (
                 Code::AlreadyExists,
                 "ERROR_REASON_REQUEST_ID_REUSED".into(),

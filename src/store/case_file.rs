@@ -68,6 +68,8 @@ pub struct CaseFile {
     pub key: Option<WrappedKey>,
     /// The sealed subject; absent once destroyed.
     pub subject: Option<Vec<u8>>,
+    /// The sealed details; absent if there are none, and once destroyed.
+    pub details: Option<Vec<u8>>,
     /// What the case itself needs next, and when.
     pub work: Option<(CaseWork, Timestamp)>,
     /// How often that was tried in vain.
@@ -211,6 +213,7 @@ impl CaseFile {
     pub fn destroy(&mut self) {
         self.key = None;
         self.subject = None;
+        self.details = None;
         self.export = None;
         self.set_manifest(None);
         for task in self.tasks.iter().map(|task| task.id).collect::<Vec<_>>() {

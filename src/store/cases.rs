@@ -31,6 +31,8 @@ pub struct StoredCase {
     pub key: Option<WrappedKey>,
     /// The sealed subject; absent once destroyed.
     pub subject: Option<Vec<u8>>,
+    /// The sealed details; absent if there are none, and once destroyed.
+    pub details: Option<Vec<u8>>,
     /// The caller's trace context.
     pub trace_parent: Option<String>,
     /// What the case itself needs.
@@ -185,6 +187,7 @@ pub(super) fn stored(row: &case::Model) -> Result<StoredCase, Error> {
         case: file.case,
         key: file.key,
         subject: file.subject,
+        details: file.details,
         work: file.work.map(|(work, _)| work),
         attempts: file.attempts,
         export: file.export,

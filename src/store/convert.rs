@@ -13,7 +13,7 @@ use super::{
     openings::Request,
 };
 use crate::{
-    domain::{Case, CaseId, Task, TaskId},
+    domain::{Case, CaseId, Proceedings, Task, TaskId},
     vault::WrappedKey,
 };
 
@@ -110,6 +110,10 @@ pub(super) fn case(row: &case::Model) -> Result<Case, Error> {
         scope: request.scope,
         labels: request.labels,
         policy_version: request.policy_version,
+        proceedings: match row.proceedings.as_deref() {
+            Some(proceedings) => place.json("proceedings", proceedings)?,
+            None => Proceedings::default(),
+        },
         pseudonym: row.pseudonym.clone(),
     })
 }
@@ -151,6 +155,7 @@ pub(super) fn case_file(row: &case::Model, tasks: &[task::Model]) -> Result<Case
         tasks: tasks.iter().map(self::task).collect::<Result<_, _>>()?,
         key: wrapped_key(row),
         subject: row.subject.clone(),
+        details: row.details.clone(),
         work,
         attempts: place.number("attempts", row.attempts.into())?,
         export: row.export.as_deref().map(|export| place.json("export", export)).transpose()?,
@@ -190,6 +195,9 @@ pub(super) fn case_update(file: &CaseFile) -> case::ActiveModel {
         key_id: Set(file.key.as_ref().map(|key| key.key_id.clone())),
         key_bytes: Set(file.key.as_ref().map(|key| key.bytes.clone())),
         subject: Set(file.subject.clone()),
+        due_at: Set(case.due_at.as_microsecond()),
+        proceedings: Set(Some(to_json(&case.proceedings))),
+        details: Set(file.details.clone()),
         export: Set(file.export.as_ref().map(to_json)),
         manifest: blob(&file.manifest),
         receipt: blob(&file.receipt),

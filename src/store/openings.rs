@@ -23,7 +23,7 @@ use crate::{
     vault::WrappedKey,
 };
 
-/// Rows of one insert. The widest row has 26 columns, and SQLite takes 32,766 parameters a statement.
+/// Rows of one insert. The widest row has 28 columns, and SQLite takes 32,766 parameters a statement.
 const INSERT_ROWS: usize = 1_000;
 
 /// What the caller said of the case that is not personal data.
@@ -33,6 +33,9 @@ pub(super) struct Request {
     pub(super) labels: BTreeMap<String, String>,
     pub(super) policy_version: String,
     pub(super) received_at: Option<Timestamp>,
+    /// See [`Opening::asked`].
+    #[serde(default)]
+    pub(super) asked: BTreeMap<String, String>,
 }
 
 /// A case to be inserted.
@@ -48,6 +51,10 @@ pub struct Opening {
     pub key: WrappedKey,
     /// The sealed subject.
     pub subject: Vec<u8>,
+    /// The sealed details, if there are any.
+    pub details: Option<Vec<u8>>,
+    /// Keyed digests of all else that the caller asked for, by field, so that a replay with something else is found out.
+    pub asked: BTreeMap<String, String>,
     /// The blind indexes of its identifiers.
     pub blinds: Vec<String>,
     /// The caller's trace context.
@@ -72,6 +79,8 @@ pub struct Existing {
     pub case: Box<Case>,
     /// When the caller said then that the person asked.
     pub received_at: Option<Timestamp>,
+    /// Keyed digests of all else that the caller asked for then, by field.
+    pub asked: BTreeMap<String, String>,
 }
 
 /// Inserts the new cases of a batch, each answered for itself.
@@ -87,8 +96,11 @@ pub(super) async fn insert(
     let mut new: Vec<&Opening> = Vec::new();
     for opening in openings {
         if let Entry::Vacant(unknown) = known.entry(key(opening)) {
-            unknown
-                .insert(Existing { case: Box::new(opening.case.clone()), received_at: opening.received_at });
+            unknown.insert(Existing {
+                case: Box::new(opening.case.clone()),
+                received_at: opening.received_at,
+                asked: opening.asked.clone(),
+            });
             new.push(opening);
         }
     }
@@ -180,7 +192,11 @@ async fn existing(transaction: &DatabaseTransaction, openings: &[&Opening]) -> R
 
 fn as_existing(row: &case::Model) -> Result<Existing, Error> {
     let request: Request = convert::Place { table: "cases", id: &row.id }.json("request", &row.request)?;
-    Ok(Existing { case: Box::new(convert::case(row)?), received_at: request.received_at })
+    Ok(Existing {
+        case: Box::new(convert::case(row)?),
+        received_at: request.received_at,
+        asked: request.asked,
+    })
 }
 
 impl Store {
@@ -219,6 +235,7 @@ fn case_row(opening: &Opening) -> case::ActiveModel {
         labels: case.labels.clone(),
         policy_version: case.policy_version.clone(),
         received_at: opening.received_at,
+        asked: opening.asked.clone(),
     };
     case::ActiveModel {
         id: Set(case.id.0),
@@ -244,6 +261,8 @@ fn case_row(opening: &Opening) -> case::ActiveModel {
         key_id: Set(Some(opening.key.key_id.clone())),
         key_bytes: Set(Some(opening.key.bytes.clone())),
         subject: Set(Some(opening.subject.clone())),
+        proceedings: Set(Some(convert::to_json(&case.proceedings))),
+        details: Set(opening.details.clone()),
         export: Set(None),
         manifest: Set(None),
         receipt: Set(None),

@@ -48,6 +48,7 @@ pub struct KeyRing {
     keys: BTreeMap<String, Zeroizing<[u8; 32]>>,
     index: hmac::Key,
     pseudonym: hmac::Key,
+    digest: hmac::Key,
 }
 
 impl KeyRing {
@@ -101,6 +102,7 @@ impl KeyRing {
             keys,
             index: hmac_key(b"blind index"),
             pseudonym: hmac_key(b"pseudonym"),
+            digest: hmac_key(b"digest"),
         })
     }
 
@@ -125,6 +127,11 @@ impl KeyRing {
         let mut pseudonym = tag(&self.pseudonym, subject.identifiers());
         pseudonym.truncate(32);
         pseudonym
+    }
+
+    /// A keyed digest, hex: equal texts have equal ones, and without the ring nobody can tell which text it was.
+    pub fn digest(&self, bytes: &[u8]) -> String {
+        hex::encode(hmac::sign(&self.digest, bytes))
     }
 
     fn key(&self, id: &str) -> Result<&[u8; 32], Error> {

@@ -39,6 +39,12 @@ pub(in crate::cli) struct Arguments {
     /// The version of the privacy policy that the case is handled under.
     #[arg(long, value_name = "VERSION", default_value = "")]
     policy_version: String,
+    /// Over which way the person asked: `account_settings`, `support_desk`.
+    #[arg(long, value_name = "NAME", default_value = "")]
+    channel: String,
+    /// A regime that the case is under, such as `gdpr`; repeatable. Default: those of the server's configuration.
+    #[arg(long = "regime", value_name = "NAME")]
+    regimes: Vec<String>,
     /// Follow the case until it is settled.
     #[arg(long)]
     watch: bool,
@@ -80,6 +86,8 @@ fn request(arguments: Arguments) -> Result<OpenCaseRequest, Failure> {
         scope: arguments.about.scope()?,
         labels: labels(&arguments.labels)?,
         policy_version: arguments.policy_version,
+        channel: arguments.channel,
+        regimes: arguments.regimes,
     })
 }
 

@@ -28,6 +28,8 @@ pub(crate) fn case(view: CaseView) -> v1::Case {
         tasks: view.tasks.into_iter().map(task).collect(),
         export: view.export.map(export),
         caller: case.caller,
+        channel: case.proceedings.channel,
+        regimes: case.proceedings.regimes,
     }
 }
 

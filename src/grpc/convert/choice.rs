@@ -31,11 +31,16 @@ table!(
 );
 table!(
     /// Where a case stands.
-    case_state: CaseState => v1::CaseState { InProgress, Completed, Cancelled, Expired }
+    case_state: CaseState => v1::CaseState {
+        AwaitingVerification, AwaitingApproval, InProgress, Completed, Refused, Cancelled, Expired,
+    }
 );
 table!(
     /// Why a case is there.
-    case_reason: CaseReason => v1::CaseReason { Fulfilled, PartiallyFulfilled, NothingHeld, CancelledByCaller }
+    case_reason: CaseReason => v1::CaseReason {
+        Fulfilled, PartiallyFulfilled, NothingHeld, CancelledByCaller, InsufficientVerification, ManifestlyUnfounded,
+        Excessive, Exempt,
+    }
 );
 table!(
     /// What a task asks.

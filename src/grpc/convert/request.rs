@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::{choice, time};
 use crate::{
     domain::{
-        CaseId, Fault, Faults, Identifier, Right, Scope, Subject,
+        CaseId, Details, Fault, Faults, Identifier, Right, Scope, Subject,
         subject::{NAME_RULE, is_name},
     },
     engine::{Filter, NewCase, NewPreview},
@@ -34,6 +34,8 @@ const LABEL_KEY_BYTES_MAX: usize = 63;
 const LABEL_VALUE_BYTES_MAX: usize = 256;
 /// Downstreams in a scope, and categories of each: more than that is "all".
 const SCOPE_MAX: usize = 100;
+/// A person lives under a few laws at once.
+const REGIMES_MAX: usize = 16;
 /// 2018-05-25T00:00:00Z: from when the GDPR applies. Earlier requests are mistakes.
 const RECEIVED_LEAST: Timestamp = Timestamp::constant(1_527_206_400, 0);
 
@@ -47,6 +49,10 @@ pub(crate) fn new_case(request: v1::OpenCaseRequest, now: Timestamp) -> Result<N
     let scope = scope(&mut faults, request.scope);
     let labels = labels(&mut faults, request.labels);
     ascii(&mut faults, "policy_version", &request.policy_version, 0..=POLICY_VERSION_BYTES_MAX);
+    if !request.channel.is_empty() && !is_name(&request.channel) {
+        faults.push("channel", NAME_RULE);
+    }
+    regimes(&mut faults, &request.regimes);
     faults.or(NewCase {
         caller: String::new(),
         request_id: request.request_id,
@@ -56,6 +62,9 @@ pub(crate) fn new_case(request: v1::OpenCaseRequest, now: Timestamp) -> Result<N
         scope,
         labels,
         policy_version: request.policy_version,
+        channel: request.channel,
+        regimes: request.regimes,
+        details: Details::default(),
         trace_parent: None,
     })
 }
@@ -210,6 +219,18 @@ fn names(faults: &mut Faults, path: &str, given: Vec<String>) -> BTreeSet<String
         }
     }
     given.into_iter().collect()
+}
+
+/// Whether there are such regimes is for the engine to say: it knows the table of clocks.
+fn regimes(faults: &mut Faults, given: &[String]) {
+    if given.len() > REGIMES_MAX {
+        return faults.push("regimes", format!("must have at most {REGIMES_MAX} entries"));
+    }
+    for (index, name) in given.iter().enumerate() {
+        if !is_name(name) {
+            faults.push(format!("regimes[{index}]"), NAME_RULE);
+        }
+    }
 }
 
 fn labels(faults: &mut Faults, given: HashMap<String, String>) -> BTreeMap<String, String> {

@@ -9,8 +9,8 @@ use super::*;
 use crate::{
     domain::{
         Ask, Capabilities, Case, CaseId, CaseReason, CaseState, CategoryOutcome, CategoryResult, Faults,
-        Ground, GroundCode, IdentifierKind, Period, Retained, Right, Scope, Task, TaskId, TaskReason,
-        TaskState, Withheld,
+        Ground, GroundCode, IdentifierKind, Period, Proceedings, Retained, Right, Scope, Task, TaskId,
+        TaskReason, TaskState, Withheld,
         category::{Category, Retention},
         outcome::Tally,
     },
@@ -45,6 +45,8 @@ fn good() -> v1::OpenCaseRequest {
         }),
         labels: HashMap::from([("ticket.id-1_x".into(), "é".repeat(128))]),
         policy_version: "2026-01".into(),
+        channel: "support_desk".into(),
+        regimes: vec!["gdpr".into()],
     }
 }
 
@@ -96,6 +98,8 @@ fn every_bad_field_is_named() {
         }),
         labels: HashMap::from([("x y".into(), String::new()), ("ok".into(), "v".repeat(257))]),
         policy_version: "v".repeat(65),
+        channel: "Support Desk".into(),
+        regimes: vec!["gdpr".into(), "G".into()],
     };
     let faults = new_case(request, now()).unwrap_err();
     let expected = [
@@ -112,6 +116,8 @@ fn every_bad_field_is_named() {
         "labels[\"ok\"]",
         "labels[\"x y\"]",
         "policy_version",
+        "channel",
+        "regimes[1]",
     ];
     assert_eq!(fields(&faults), expected);
 }
@@ -265,6 +271,7 @@ fn view() -> CaseView {
         scope: new_case(good(), now()).unwrap().scope,
         labels: std::collections::BTreeMap::from([("a".into(), "b".into())]),
         policy_version: "2026-01".into(),
+        proceedings: Proceedings { channel: "support_desk".into(), ..Proceedings::default() },
         pseudonym: "feedface".into(),
     };
     CaseView { case, tasks: vec![task], export: None }
@@ -280,7 +287,7 @@ fn a_case_is_shown_with_all_but_its_pseudonym() {
     assert_eq!((shown.revision, shown.settle_time), (9, None));
     assert_eq!(shown.identifier_kinds, ["email"]);
     assert_eq!(shown.scope, good().scope);
-    assert_eq!(shown.caller, "support-desk");
+    assert_eq!((shown.caller.as_str(), shown.channel.as_str()), ("support-desk", "support_desk"));
     assert!(!format!("{shown:?}").contains("feedface"));
 
     let task = &shown.tasks[0];

@@ -37,6 +37,11 @@ pub struct Model {
     pub key_bytes: Option<Vec<u8>>,
     /// The sealed subject.
     pub subject: Option<Vec<u8>>,
+    /// What policy and law make of it, as JSON; absent in cases of older versions.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub proceedings: Option<String>,
+    /// The sealed details: what else is personal.
+    pub details: Option<Vec<u8>>,
     /// Size, digest and name of the export, as JSON.
     #[sea_orm(column_type = "Text", nullable)]
     pub export: Option<String>,

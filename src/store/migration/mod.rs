@@ -4,11 +4,16 @@ use sea_orm_migration::prelude::*;
 
 mod m0001_cases;
 mod m0002_lanes;
+mod m0003_proceedings;
 
 pub(super) struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_cases::Migration), Box::new(m0002_lanes::Migration)]
+        vec![
+            Box::new(m0001_cases::Migration),
+            Box::new(m0002_lanes::Migration),
+            Box::new(m0003_proceedings::Migration),
+        ]
     }
 }
