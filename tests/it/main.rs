@@ -24,6 +24,7 @@ mod outages;
 mod postgresql;
 mod reading;
 mod replicas;
+mod rights;
 mod s3;
 mod serving;
 mod sqlite;

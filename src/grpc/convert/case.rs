@@ -2,7 +2,7 @@
 
 use super::{category, choice, time};
 use crate::{
-    domain::{Scope, Task},
+    domain::{CorrectionRef, Scope, Task},
     engine::{CaseView, ExportFacts},
     proto::v1,
 };
@@ -10,6 +10,7 @@ use crate::{
 /// A case with its tasks.
 pub(crate) fn case(view: CaseView) -> v1::Case {
     let case = view.case;
+    let particulars = case.proceedings.particulars;
     v1::Case {
         case_id: case.id.to_string(),
         request_id: case.request_id,
@@ -30,7 +31,15 @@ pub(crate) fn case(view: CaseView) -> v1::Case {
         caller: case.caller,
         channel: case.proceedings.channel,
         regimes: case.proceedings.regimes,
+        uses: particulars.uses.into_iter().map(|each| choice::r#use(each).into()).collect(),
+        purposes: particulars.purposes,
+        lift: particulars.lift,
+        corrections: particulars.corrections.into_iter().map(correction).collect(),
     }
+}
+
+fn correction(of: CorrectionRef) -> v1::CorrectionRef {
+    v1::CorrectionRef { downstream: of.downstream, category: of.category, field: of.field }
 }
 
 /// An export that is ready.

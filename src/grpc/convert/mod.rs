@@ -5,6 +5,7 @@ mod category;
 mod choice;
 mod downstream;
 mod opening;
+mod particulars;
 mod preview;
 mod request;
 mod time;

@@ -1,5 +1,7 @@
 //! The people that puppets know.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use rightful::proto::downstream::v1::{
     Action, CategoryOutcome, Directive, Ground, Outcome, Retained, Subject, Withheld,
@@ -26,6 +28,10 @@ pub struct Person {
     pub records: Vec<(String, Bytes)>,
     pub files: Vec<File>,
     pub withheld: Vec<Withheld>,
+    /// Categories that are not used.
+    pub restricted: BTreeSet<String>,
+    /// Uses and purposes that have stopped.
+    pub stopped: BTreeSet<String>,
 }
 
 impl Person {
@@ -68,6 +74,11 @@ impl Person {
             understands.contains(&asked.kind)
                 && self.identifiers.iter().any(|(kind, value)| *kind == asked.kind && *value == asked.value)
         })
+    }
+
+    /// Records of a category.
+    pub fn count(&self, category: &str) -> u64 {
+        self.records.iter().filter(|(of, _)| of == category).count() as u64
     }
 
     /// Records and files.
