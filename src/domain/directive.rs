@@ -18,6 +18,13 @@ named! {
     }
 }
 
+impl Action {
+    /// Whether it takes records away, or makes them nobody's.
+    pub const fn takes_away(self) -> bool {
+        !matches!(self, Self::Restrict)
+    }
+}
+
 /// One category's action.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Directive {

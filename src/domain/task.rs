@@ -6,6 +6,8 @@
 //! | blocked | skip | skipped |
 //! | pending, working, verifying | postpone | the same, later |
 //! | pending | note | pending (what was found before the erasure is kept) |
+//! | pending | hold | pending (a legal hold stops it) |
+//! | pending | unhold | pending (no legal hold stops it any longer) |
 //! | pending, working | accept | working |
 //! | working | forget | pending (the downstream has lost it: it is sent again) |
 //! | pending, working | erase | verifying |
@@ -85,6 +87,8 @@ named! {
         NotDescribed = "not_described",
         /// A fault of this side.
         Internal = "internal",
+        /// A legal hold covers the subject.
+        LegalHold = "legal_hold",
     }
 }
 
@@ -99,6 +103,10 @@ named! {
         Postpone = "postpone",
         /// What was found before the erasure is written down.
         Note = "note",
+        /// A legal hold stops it before anything is sent.
+        Hold = "hold",
+        /// No hold stops it any longer.
+        Unhold = "unhold",
         /// The downstream works on it.
         Accept = "accept",
         /// The downstream does not know the task that it accepted.
@@ -130,9 +138,8 @@ impl TaskState {
             | (S::Working, E::Forget)
             | (S::NeedsAttention | S::Refused, E::Retry) => Ok(S::Pending),
             (S::Blocked, E::Skip) => Ok(S::Skipped),
-            (S::Pending | S::Working | S::Verifying, E::Postpone | E::Retry) | (S::Pending, E::Note) => {
-                Ok(self)
-            }
+            (S::Pending | S::Working | S::Verifying, E::Postpone | E::Retry)
+            | (S::Pending, E::Note | E::Hold | E::Unhold) => Ok(self),
             (S::Pending | S::Working, E::Accept) => Ok(S::Working),
             (S::Pending | S::Working, E::Erase) => Ok(S::Verifying),
             (S::Pending | S::Verifying, E::Finish) => Ok(S::Done),
@@ -143,10 +150,19 @@ impl TaskState {
                 Ok(S::Cancelled)
             }
             (S::Pending, E::Unblock | E::Skip | E::Forget | E::Replan)
-            | (S::Working, E::Unblock | E::Skip | E::Note | E::Finish | E::Replan)
+            | (S::Working, E::Unblock | E::Skip | E::Note | E::Hold | E::Unhold | E::Finish | E::Replan)
             | (
                 S::Verifying,
-                E::Unblock | E::Skip | E::Note | E::Accept | E::Forget | E::Erase | E::Refuse | E::Replan,
+                E::Unblock
+                | E::Skip
+                | E::Note
+                | E::Hold
+                | E::Unhold
+                | E::Accept
+                | E::Forget
+                | E::Erase
+                | E::Refuse
+                | E::Replan,
             )
             | (S::Blocked | S::Done | S::Skipped | S::Refused | S::NeedsAttention | S::Cancelled, _) => {
                 Err(IllegalTransition { from: self.as_str(), event: event.as_str() })
@@ -242,6 +258,19 @@ pub struct Task {
 }
 
 impl Task {
+    /// Whether it takes data away: a legal hold stops it.
+    pub fn takes_away(&self) -> bool {
+        match &self.ask {
+            Ask::Erase { directives } => directives.iter().any(|directive| directive.action.takes_away()),
+            _ => false,
+        }
+    }
+
+    /// Whether a legal hold stops it just now.
+    pub fn is_held(&self) -> bool {
+        self.state == TaskState::Pending && self.reason == Some(TaskReason::LegalHold)
+    }
+
     /// What kind of task.
     pub const fn kind(&self) -> TaskKind {
         self.ask.kind()

@@ -147,6 +147,12 @@ async fn step(
     let client = engine.0.registry.get(&task.downstream).ok_or_else(missing)?;
     let attempt =
         Attempt { engine: engine.clone(), client, key: Arc::new(key), subject, progress, token, task };
+    if attempt.task.takes_away() && attempt.task.state == TaskState::Pending {
+        // Right before whatever comes next: an Erase, or what is noted for it.
+        if let Some(step) = attempt.look_for_holds().await? {
+            return Ok(step);
+        }
+    }
     match (attempt.task.state, &attempt.task.ask) {
         (TaskState::Working, Ask::Erase { directives }) => attempt.poll(directives).await,
         (TaskState::Verifying, Ask::Erase { .. }) => attempt.verify().await,

@@ -14,6 +14,7 @@ mod due;
 mod erase;
 mod error;
 mod expire;
+mod hold;
 mod judge;
 mod lane;
 mod lease;

@@ -17,6 +17,7 @@ mod download;
 mod downstreams;
 mod erasure;
 mod faults;
+mod holds;
 mod import;
 mod limits;
 mod opening;

@@ -56,7 +56,7 @@ table!(
     /// Why a task is there.
     task_reason: TaskReason => v1::TaskReason {
         NoKnownIdentifier, RightNotSupported, OutOfScope, Unavailable, ContractViolation, Rejected,
-        ErasureUnconfirmed, DownstreamUnknown, NotDescribed, Internal,
+        ErasureUnconfirmed, DownstreamUnknown, NotDescribed, Internal, LegalHold,
     }
 );
 table!(
@@ -80,6 +80,11 @@ table!(
 /// The right of a number; absent if there is none.
 pub(super) fn right_of(number: i32) -> Option<Right> {
     Right::ALL.iter().copied().find(|each| right(*each) as i32 == number)
+}
+
+/// The ground of a number; absent if there is none.
+pub(super) fn ground_code_of(number: i32) -> Option<GroundCode> {
+    GroundCode::ALL.iter().copied().find(|each| ground_code(*each) as i32 == number)
 }
 
 /// The case state of a number; absent if no case is ever in it.

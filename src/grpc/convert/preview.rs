@@ -12,6 +12,7 @@ pub(crate) fn preview(preview: Preview) -> v1::PreviewCaseResponse {
     v1::PreviewCaseResponse {
         tasks: preview.tasks.into_iter().map(task).collect(),
         due_time: Some(time::time(preview.due_at)),
+        hold_ids: preview.holds.iter().map(ToString::to_string).collect(),
     }
 }
 
