@@ -4,6 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::FollowUps;
+
 /// All of it. A field that an older version did not write has its default.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -12,6 +14,8 @@ pub struct Proceedings {
     pub channel: String,
     /// The regimes that the case is under, by their names in the table of clocks.
     pub regimes: Vec<String>,
+    /// The erasures that are to come for what was retained.
+    pub follow_ups: FollowUps,
 }
 
 /// What a case holds of the person beside the identifiers. It is sealed under the case's key, and destroyed with it.

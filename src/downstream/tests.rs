@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::{
-    domain::{Action, Directive, Identifier, Subject, TaskReason},
+    domain::{Action, Directive, DirectiveSource, Identifier, Subject, TaskReason},
     proto::downstream::v1::{
         self,
         subject_data_service_server::{SubjectDataService, SubjectDataServiceServer},
@@ -284,8 +284,13 @@ async fn an_erasure_carries_its_key_and_its_trace() {
     let fake = Fake::default();
     let seen = fake.seen.clone();
     let client = serve(fake, PATIENT).await;
-    let directives =
-        [Directive { category: "notes".into(), action: Action::Erase, ground: None, period: None }];
+    let directives = [Directive {
+        category: "notes".into(),
+        action: Action::Erase,
+        ground: None,
+        period: None,
+        source: DirectiveSource::Default,
+    }];
     let trace = "0af7651916cd43dd8448eb211c80319c";
     let span = tracing::info_span!("task");
     telemetry::trace::continue_from(&span, &format!("00-{trace}-b7ad6b7169203331-01"));

@@ -26,7 +26,10 @@ impl Engine {
     /// The plan, as of what is known of the downstreams now.
     pub(super) fn plan(&self, right: Right, known: &BTreeSet<IdentifierKind>, scope: &Scope) -> Vec<Planned> {
         let downstreams = self.0.directory.all();
-        plan(right, known, scope, &directory::registered(&downstreams))
+        let mut planned = plan(right, known, scope, &directory::registered(&downstreams));
+        let capabilities = |name: &str| downstreams.get(name)?.capabilities.as_deref().cloned();
+        self.0.settings.retention.direct(&mut planned, capabilities);
+        planned
     }
 
     /// The downstreams in scope that have never described themselves.

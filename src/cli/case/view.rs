@@ -10,7 +10,7 @@ use crate::{
     },
     proto::{
         downstream::v1::Right,
-        v1::{Case, CaseReason, CaseState, CategoryResult, Task, TaskKind, TaskReason, TaskState},
+        v1::{Case, CaseReason, CaseState, CategoryResult, FollowUp, Task, TaskKind, TaskReason, TaskState},
     },
 };
 
@@ -52,12 +52,32 @@ fn facts(case: &Case, now: Timestamp) -> String {
     }
     table.fact("labels", labels(case));
     table.fact("policy", case.policy_version.as_str());
+    table.fact("follows up", case.follow_up_of_case_id.as_str());
+    for follow_up in &case.follow_ups {
+        table.fact("released", released(follow_up, now));
+    }
+    for left in &case.unscheduled {
+        let text = format!("{}/{}: {}", left.downstream, left.category, words::unscheduled(left.reason));
+        table.fact("stays", Field::toned(text, Tone::Bad));
+    }
     if let Some(export) = &case.export {
         table.fact("export", format!("{}, {} bytes", export.file_name, words::grouped(export.size_bytes)));
         table.fact("sha256", export.sha256.as_str());
         table.fact("expires", time::shown(export.expire_time.as_ref(), now));
     }
     table.text()
+}
+
+/// `2031-01-01T00:00:00Z (in 1,500 days): billing/invoices`, with the case that it became.
+fn released(follow_up: &FollowUp, now: Timestamp) -> String {
+    let of = follow_up
+        .categories
+        .iter()
+        .flat_map(|of| of.categories.iter().map(move |category| format!("{}/{category}", of.downstream)));
+    let what: Vec<String> = of.collect();
+    let begun =
+        if follow_up.case_id.is_empty() { String::new() } else { format!(", case {}", follow_up.case_id) };
+    format!("{}: {}{begun}", time::shown(follow_up.release_time.as_ref(), now), what.join(", "))
 }
 
 /// One row for each task.

@@ -3,7 +3,7 @@
 use crate::{
     domain::{
         Action, BreakerState, CaseReason, CaseState, GroundCode, LegalBasis, Right, TaskKind, TaskReason,
-        TaskState,
+        TaskState, follow_up::Unscheduled,
     },
     proto::{downstream::v1 as shared, v1},
 };
@@ -58,6 +58,10 @@ table!(
         NoKnownIdentifier, RightNotSupported, OutOfScope, Unavailable, ContractViolation, Rejected,
         ErasureUnconfirmed, DownstreamUnknown, NotDescribed, Internal, LegalHold,
     }
+);
+table!(
+    /// Why something retained has no follow-up.
+    unscheduled: Unscheduled => v1::UnscheduledReason { NoReleaseTime, InVain }
 );
 table!(
     /// Grounds.
@@ -120,6 +124,9 @@ mod tests {
         }
         for each in TaskReason::ALL {
             same_name(task_reason(*each).as_str_name(), "TASK_REASON_", each.as_str());
+        }
+        for each in Unscheduled::ALL {
+            same_name(unscheduled(*each).as_str_name(), "UNSCHEDULED_REASON_", each.as_str());
         }
         for each in GroundCode::ALL {
             same_name(ground_code(*each).as_str_name(), "GROUND_CODE_", each.as_str());

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use prost::Message as _;
 use rightful::proto::downstream::v1::{EraseRequest, Outcome, Refusal, Working, erase_response::Answer};
 
-use super::{Fault, Inner, Person, person};
+use super::{Fault, Gone, Inner, Person, person};
 
 /// How long a puppet asks to be left alone while it works: the least that rightful keeps to.
 const POLL_AFTER: prost_types::Duration = prost_types::Duration { seconds: 0, nanos: 100_000_000 };
@@ -33,7 +33,7 @@ pub fn erase(inner: &mut Inner, request: &EraseRequest, fault: Option<&Fault>) -
         Some(Fault::Refuse(ground)) => return Answer::Refusal(Refusal { ground: Some(ground.clone()) }),
         Some(Fault::Claim(outcome)) => return Answer::Outcome(outcome.clone()),
         _ if request.dry_run => {
-            return Answer::Outcome(apply(&mut inner.people.clone(), inner, request, false));
+            return Answer::Outcome(apply(&mut inner.people.clone(), inner, request, false).0);
         }
         _ => {}
     }
@@ -72,8 +72,9 @@ fn progress(inner: &mut Inner, task_id: &str) -> Option<Answer> {
     }
     let (request, half) = (known.request.clone(), known.half);
     let mut people = std::mem::take(&mut inner.people);
-    let outcome = apply(&mut people, inner, &request, half);
+    let (outcome, gone) = apply(&mut people, inner, &request, half);
     inner.people = people;
+    inner.journal.gone.extend(gone);
     inner.journal.effect(task_id);
     let answer = Answer::Outcome(outcome);
     inner.tasks.known.get_mut(task_id)?.answer = Some(answer.clone());
@@ -81,9 +82,10 @@ fn progress(inner: &mut Inner, task_id: &str) -> Option<Answer> {
 }
 
 /// Erases from `people`, or only every second record of what it says it erased.
-fn apply(people: &mut [Person], inner: &Inner, request: &EraseRequest, half: bool) -> Outcome {
+fn apply(people: &mut [Person], inner: &Inner, request: &EraseRequest, half: bool) -> (Outcome, Vec<Gone>) {
     let subject = request.subject.clone().unwrap_or_default();
     let understands = &inner.description.understands;
     let meant = people.iter_mut().filter(|person| person.is_meant(&subject, understands));
-    person::erase(meant, &request.directives, half)
+    let now = inner.clock.as_ref().map(|clock| clock.now());
+    person::erase(meant, &request.directives, half, now)
 }

@@ -12,7 +12,7 @@ mod service;
 
 pub use fault::{Fault, Method};
 pub use journal::Call;
-pub use person::Person;
+pub use person::{Gone, Person};
 pub use profile::{Profile, category, ground};
 
 use std::{
@@ -20,8 +20,9 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
 };
 
-use rightful::proto::downstream::v1::{
-    DescribeResponse, subject_data_service_server::SubjectDataServiceServer,
+use rightful::{
+    clock::Clock,
+    proto::downstream::v1::{DescribeResponse, subject_data_service_server::SubjectDataServiceServer},
 };
 use tokio::sync::watch;
 use tokio_stream::wrappers::ReceiverStream;
@@ -43,6 +44,7 @@ struct Inner {
     tasks: erasure::Tasks,
     /// Items between two resume tokens; 0 sends none.
     token_every: usize,
+    clock: Option<Arc<dyn Clock>>,
     /// Calls that hang just now, and at the most at once so far.
     hanging: (usize, usize),
 }
@@ -108,6 +110,7 @@ impl Puppet {
             journal: Journal::default(),
             tasks: erasure::Tasks::default(),
             token_every: profile.token_every,
+            clock: profile.clock,
             hanging: (0, 0),
         };
         let healings = watch::Sender::new(0);
@@ -189,6 +192,16 @@ impl Puppet {
     /// How many calls hung at the same time at the most.
     pub fn hung_at_once(&self) -> usize {
         self.shared.lock().hanging.1
+    }
+
+    /// What it knows of somebody from now on.
+    pub fn learn(&self, person: Person) {
+        self.shared.lock().people.push(person);
+    }
+
+    /// Every record that went, and when: none before the first erasure of a puppet with a clock.
+    pub fn gone(&self) -> Vec<Gone> {
+        self.shared.lock().journal.gone.clone()
     }
 
     /// How many records and files it holds now.
