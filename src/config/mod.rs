@@ -6,11 +6,13 @@ mod check;
 mod downstream;
 mod section;
 mod settings;
+mod webhook;
 
 #[cfg(test)]
 mod tests;
 
 pub use downstream::Downstream;
+pub use webhook::{Notices, Webhook};
 pub use section::{Controller, Engine, Keys, Limits, LogFormat, Policy, Server, Storage, Store, Telemetry};
 
 use std::{
@@ -52,6 +54,10 @@ pub struct Config {
     pub retry: retry::Policy,
     /// `[breaker]`: when a downstream that fails again and again is left alone.
     pub breaker: breaker::Policy,
+    /// `[notices]`: what is kept of what happened to cases.
+    pub notices: Notices,
+    /// `[[webhook]]`: who is told, in the order of the file, each name once.
+    pub webhooks: Vec<Webhook>,
     /// `[telemetry]`: logs, traces and metrics.
     pub telemetry: Telemetry,
     /// `[[downstream]]`: the registered services, in the order of the file, each name once.

@@ -60,6 +60,8 @@ named! {
         Excessive = "excessive",
         /// Refused: another ground of a law.
         Exempt = "exempt",
+        /// Stopped for a person to decide: the subject asks more often than policy takes for granted.
+        ExcessiveCandidate = "excessive_candidate",
     }
 }
 

@@ -4,6 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::{Circumstances, Subject};
+
 /// All of it. A field that an older version did not write has its default.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -12,12 +14,17 @@ pub struct Proceedings {
     pub channel: String,
     /// The regimes that the case is under, by their names in the table of clocks.
     pub regimes: Vec<String>,
+    /// What is special about it.
+    pub circumstances: Circumstances,
 }
 
 /// What a case holds of the person beside the identifiers. It is sealed under the case's key, and destroyed with it.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Details {}
+pub struct Details {
+    /// Who is to be told of a minor's case.
+    pub guardian: Option<Subject>,
+}
 
 impl Details {
     /// Whether there is nothing to seal.

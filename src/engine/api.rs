@@ -8,8 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Error;
 use crate::domain::{
-    Ask, Capabilities, Case, CaseState, CategoryOutcome, Details, Identifier, Lane, Right, Scope, Subject,
-    Task, TaskReason, TaskState,
+    Ask, Capabilities, Case, CaseState, CategoryOutcome, Details, Identifier, Lane, Notice, NoticeType, Right,
+    Scope, Subject, Task, TaskReason, TaskState,
 };
 
 /// A checked request for a case.
@@ -35,6 +35,8 @@ pub struct NewCase {
     pub channel: String,
     /// The regimes that it is under; empty means those of the configuration.
     pub regimes: Vec<String>,
+    /// Whether the subject is a minor.
+    pub minor: bool,
     /// What else is personal.
     pub details: Details,
     /// The W3C `traceparent` of the caller, if there is one.
@@ -59,6 +61,8 @@ pub struct OpenedCase {
     pub view: CaseView,
     /// Whether its request id had opened it before.
     pub replayed: bool,
+    /// Whether it is a case that was open already, instead of a new one.
+    pub joined: bool,
 }
 
 /// What is known of a finished export without reading it.
@@ -188,4 +192,45 @@ pub struct Check {
     pub error: Option<String>,
     /// How long the call took.
     pub latency: SignedDuration,
+}
+
+/// Which notices to read.
+#[derive(Clone, Debug, Default)]
+pub struct NoticeFilter {
+    /// Only those after this sequence.
+    pub after: u64,
+    /// Only of these types; empty means all.
+    pub types: Vec<NoticeType>,
+}
+
+/// Notices in their order.
+#[derive(Clone, Debug)]
+pub struct NoticePage {
+    /// The notices.
+    pub notices: Vec<Notice>,
+    /// Everything up to this sequence has been looked at.
+    pub through: u64,
+    /// Whether there is more now.
+    pub more: bool,
+}
+
+/// A webhook as it is shown.
+#[derive(Clone, Debug)]
+pub struct WebhookView {
+    /// Its name.
+    pub name: String,
+    /// What it is sent; empty means everything.
+    pub types: Vec<NoticeType>,
+    /// Since when it is not called any more.
+    pub disabled_at: Option<Timestamp>,
+    /// Failures in a row.
+    pub failures: u32,
+    /// Until when it rests.
+    pub held_until: Option<Timestamp>,
+    /// Why it failed last.
+    pub last_error: Option<String>,
+    /// Notices that it has not taken.
+    pub undelivered: u64,
+    /// When the oldest of them happened.
+    pub oldest_at: Option<Timestamp>,
 }

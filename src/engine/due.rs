@@ -13,8 +13,8 @@ use uuid::Uuid;
 
 use super::{Engine, Error};
 use crate::{
-    domain::{Lane, TaskEvent, TaskId, TaskReason},
-    store::{self, CaseFile, StoredCase},
+    domain::{CaseState, CaseWork, Lane, TaskEvent, TaskId, TaskReason},
+    store::{self, CaseFile, StoredCase, due_again},
 };
 
 impl Engine {
@@ -26,8 +26,13 @@ impl Engine {
 }
 
 fn give_up_unreachable(file: &mut CaseFile, lanes: &BTreeMap<String, Lane>) -> Result<(), store::Error> {
-    file.work = None;
     file.attempts = 0;
+    if file.case.state != CaseState::InProgress {
+        // It waits for a person: nobody has been asked anything.
+        file.work = Some((CaseWork::Due, due_again(file.case.due_at, file.now)));
+        return Ok(());
+    }
+    file.work = None;
     let mut lost: Vec<(TaskId, &str)> = Vec::new();
     for task in file.tasks.iter().filter(|task| task.state.is_active() && !file.is_leased(task.id)) {
         match lanes.get(&task.downstream) {

@@ -70,7 +70,11 @@ impl CaseService for Service {
         caller.name().clone_into(&mut new.caller);
         new.trace_parent = trace::current();
         let opened = self.engine.open(new).await.map_err(status::from)?;
-        Ok(Response::new(OpenCaseResponse { case: shown(opened.view), replayed: opened.replayed }))
+        Ok(Response::new(OpenCaseResponse {
+            case: shown(opened.view),
+            replayed: opened.replayed,
+            joined: opened.joined,
+        }))
     }
 
     async fn open_cases(

@@ -9,6 +9,7 @@ mod case_service;
 mod convert;
 mod downstream_service;
 mod limits;
+mod notice_service;
 mod page;
 mod rpc;
 mod serve;

@@ -10,6 +10,7 @@ use crate::{
 /// A case with its tasks.
 pub(crate) fn case(view: CaseView) -> v1::Case {
     let case = view.case;
+    let circumstances = case.proceedings.circumstances;
     v1::Case {
         case_id: case.id.to_string(),
         request_id: case.request_id,
@@ -30,6 +31,14 @@ pub(crate) fn case(view: CaseView) -> v1::Case {
         caller: case.caller,
         channel: case.proceedings.channel,
         regimes: case.proceedings.regimes,
+        duplicate_of_case_id: circumstances.duplicate_of.map(|id| id.to_string()).unwrap_or_default(),
+        excessive: circumstances.excessive,
+        minor: circumstances.minor,
+        guardian_identifier_kinds: circumstances
+            .guardian_identifier_kinds
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
     }
 }
 

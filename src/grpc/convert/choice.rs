@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{
-        Action, BreakerState, CaseReason, CaseState, GroundCode, LegalBasis, Right, TaskKind, TaskReason,
+        Action, BreakerState, CaseReason, CaseState, GroundCode, LegalBasis, NoticeType, Right, TaskKind, TaskReason,
         TaskState,
     },
     proto::{downstream::v1 as shared, v1},
@@ -39,7 +39,15 @@ table!(
     /// Why a case is there.
     case_reason: CaseReason => v1::CaseReason {
         Fulfilled, PartiallyFulfilled, NothingHeld, CancelledByCaller, InsufficientVerification, ManifestlyUnfounded,
-        Excessive, Exempt,
+        Excessive, Exempt, ExcessiveCandidate,
+    }
+);
+table!(
+    /// What a notice says.
+    notice_type: NoticeType => v1::NoticeType {
+        CaseOpened, CaseAwaitsVerification, CaseAwaitsApproval, CaseGuardian, CaseExtended, CasePaused, CaseResumed,
+        CaseDeadlineNear, CaseDeadlineMissed, CaseSettled, CaseRefused, CaseCancelled, CaseReleased, TaskNeedsAttention,
+        TaskAwaitsPerson,
     }
 );
 table!(
@@ -56,7 +64,7 @@ table!(
     /// Why a task is there.
     task_reason: TaskReason => v1::TaskReason {
         NoKnownIdentifier, RightNotSupported, OutOfScope, Unavailable, ContractViolation, Rejected,
-        ErasureUnconfirmed, DownstreamUnknown, NotDescribed, Internal,
+        ErasureUnconfirmed, DownstreamUnknown, NotDescribed, Internal, AwaitsPerson, ResolvedByPerson,
     }
 );
 table!(
@@ -85,6 +93,11 @@ pub(super) fn right_of(number: i32) -> Option<Right> {
 /// The case state of a number; absent if no case is ever in it.
 pub(super) fn case_state_of(number: i32) -> Option<CaseState> {
     CaseState::ALL.iter().copied().find(|each| case_state(*each) as i32 == number)
+}
+
+/// The type of notice of a number.
+pub(super) fn notice_type_of(number: i32) -> Option<NoticeType> {
+    NoticeType::ALL.iter().copied().find(|each| notice_type(*each) as i32 == number)
 }
 
 #[cfg(test)]

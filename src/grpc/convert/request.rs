@@ -53,6 +53,7 @@ pub(crate) fn new_case(request: v1::OpenCaseRequest, now: Timestamp) -> Result<N
         faults.push("channel", NAME_RULE);
     }
     regimes(&mut faults, &request.regimes);
+    let guardian = guardian(&mut faults, request.guardian, request.minor);
     faults.or(NewCase {
         caller: String::new(),
         request_id: request.request_id,
@@ -64,7 +65,8 @@ pub(crate) fn new_case(request: v1::OpenCaseRequest, now: Timestamp) -> Result<N
         policy_version: request.policy_version,
         channel: request.channel,
         regimes: request.regimes,
-        details: Details::default(),
+        minor: request.minor,
+        details: Details { guardian },
         trace_parent: None,
     })
 }
@@ -154,14 +156,26 @@ fn served_right(faults: &mut Faults, number: i32) -> Right {
 }
 
 fn subject(faults: &mut Faults, subject: Option<shared::Subject>) -> Subject {
-    let identifiers = subject.map(|subject| subject.identifiers).unwrap_or_default();
+    person(faults, "subject", subject.unwrap_or_default())
+}
+
+fn guardian(faults: &mut Faults, guardian: Option<shared::Subject>, minor: bool) -> Option<Subject> {
+    let guardian = person(faults, "guardian", guardian?);
+    if !minor {
+        faults.push("guardian", "must be left out unless `minor` is set");
+    }
+    Some(guardian)
+}
+
+fn person(faults: &mut Faults, field: &str, person: shared::Subject) -> Subject {
+    let identifiers = person.identifiers;
     if !(1..=IDENTIFIERS_MAX).contains(&identifiers.len()) {
-        faults.push("subject.identifiers", format!("must have 1 to {IDENTIFIERS_MAX} entries"));
+        faults.push(format!("{field}.identifiers"), format!("must have 1 to {IDENTIFIERS_MAX} entries"));
         return Subject::default();
     }
     let mut subject = Subject::default();
     for (index, given) in identifiers.iter().enumerate() {
-        let path = format!("subject.identifiers[{index}]");
+        let path = format!("{field}.identifiers[{index}]");
         if let Some(identifier) = faults.take(&path, Identifier::new(&given.kind, &given.value)) {
             subject.add(identifier);
         }
