@@ -59,7 +59,10 @@ impl App {
             options: config.storage.options.clone(),
         })
         .context("cannot open the storage")?;
-        let registry = Registry::new(config.downstreams.iter().map(downstream_settings).collect())?;
+        let called = config.downstreams.iter().filter(|downstream| downstream.manual.is_none());
+        let registry = Registry::new(called.map(downstream_settings).collect())?;
+        let by_hand = |entry: &crate::config::Downstream| Some((entry.name.clone(), entry.manual.clone()?));
+        let registry = registry.with_manual(config.downstreams.iter().filter_map(by_hand).collect());
         let webhooks = webhooks(&config)?;
         let settings = engine_settings(&config);
         let grace = config.server.grace.unsigned_abs();
@@ -153,7 +156,8 @@ fn webhooks(config: &Config) -> anyhow::Result<Webhooks> {
         let mut text = webhook.secrets.clone();
         if let Some(path) = &webhook.secrets_file {
             let read = std::fs::read_to_string(path);
-            let read = read.with_context(|| format!("cannot read the secrets of webhook {}", webhook.name))?;
+            let read =
+                read.with_context(|| format!("cannot read the secrets of webhook {}", webhook.name))?;
             text = format!("{text} {read}");
         }
         let secrets: Option<Vec<WebhookSecret>> = text.split_whitespace().map(WebhookSecret::parse).collect();

@@ -43,7 +43,11 @@ pub(super) fn sections(settings: &mut Settings) -> Config {
         policy: Policy {
             respond_within: settings.period("policy.respond_within", "P30D"),
             export_lives: settings.period("policy.export_lives", "P30D"),
-            duplicates: settings.parsed("policy.duplicates", Duplicates::Allow, "must be allow, join or refuse"),
+            duplicates: settings.parsed(
+                "policy.duplicates",
+                Duplicates::Allow,
+                "must be allow, join or refuse",
+            ),
             excessive_cases: settings.number("policy.excessive_cases", 0, 0..=EXCESSIVE_CASES_MAX),
             excessive_within: settings.period("policy.excessive_within", "P12M"),
         },

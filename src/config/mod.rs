@@ -4,6 +4,7 @@
 
 mod check;
 mod downstream;
+mod manual;
 mod section;
 mod settings;
 mod webhook;
@@ -12,8 +13,8 @@ mod webhook;
 mod tests;
 
 pub use downstream::Downstream;
-pub use webhook::{Notices, Webhook};
 pub use section::{Controller, Engine, Keys, Limits, LogFormat, Policy, Server, Storage, Store, Telemetry};
+pub use webhook::{Notices, Webhook};
 
 use std::{
     collections::HashMap,

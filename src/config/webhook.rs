@@ -166,11 +166,14 @@ mod tests {
 
     #[test]
     fn only_loopback_is_called_in_clear() {
-        for good in ["https://crm.example/hooks?x=1", "http://127.0.0.1:1/a", "http://localhost/", "http://[::1]:2/"]
+        for good in
+            ["https://crm.example/hooks?x=1", "http://127.0.0.1:1/a", "http://localhost/", "http://[::1]:2/"]
         {
             assert!(is_url(good), "{good}");
         }
-        for bad in ["", "crm.example", "http://crm.example/", "ftp://127.0.0.1/", "https://u:p@crm.example/", "/x"] {
+        for bad in
+            ["", "crm.example", "http://crm.example/", "ftp://127.0.0.1/", "https://u:p@crm.example/", "/x"]
+        {
             assert!(!is_url(bad), "{bad}");
         }
     }

@@ -188,7 +188,9 @@ pub struct Case {
 pub fn settled_reason(tasks: &[Task]) -> CaseReason {
     let incomplete = |task: &Task| match task.state {
         TaskState::Done => false,
-        TaskState::Skipped => task.reason == Some(TaskReason::RightNotSupported),
+        TaskState::Skipped => {
+            matches!(task.reason, Some(TaskReason::RightNotSupported | TaskReason::ResolvedByPerson))
+        }
         _ => true,
     };
     if tasks.iter().any(incomplete) {

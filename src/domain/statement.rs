@@ -15,6 +15,10 @@ named! {
         Withheld = "withheld",
         /// It erased, and that was verified.
         Erased = "erased",
+        /// A person says what was done: nothing was verified.
+        Stated = "stated",
+        /// A person decided that it is not done.
+        Waived = "waived",
         /// It erased, and more is left than it declared.
         Unconfirmed = "unconfirmed",
         /// It refused, on a ground.
@@ -50,11 +54,14 @@ pub fn statements(tasks: &[Task]) -> Vec<Statement> {
 fn of_task(task: &Task) -> Statement {
     let found_any = task.results.iter().any(|result| result.found.items() > 0);
     let holds_any = task.results.iter().any(CategoryResult::holds_anything);
+    let by_person = task.reason == Some(TaskReason::ResolvedByPerson);
     let standing = match (task.state, task.kind()) {
         (TaskState::Done, _) if !holds_any => Standing::NothingHeld,
+        (TaskState::Done, kind) if by_person && kind != TaskKind::Collect => Standing::Stated,
         (TaskState::Done, TaskKind::Erase) => Standing::Erased,
         (TaskState::Done, _) if found_any => Standing::Collected,
         (TaskState::Done, _) => Standing::Withheld,
+        (TaskState::Skipped, _) if by_person => Standing::Waived,
         (TaskState::Skipped, _) => Standing::NotAsked,
         (TaskState::Refused, _) => Standing::Refused,
         (_, _) if task.reason == Some(TaskReason::ErasureUnconfirmed) => Standing::Unconfirmed,

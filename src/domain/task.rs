@@ -159,8 +159,16 @@ impl TaskState {
             | (S::Working, E::Unblock | E::Skip | E::Note | E::Finish | E::Replan)
             | (
                 S::Verifying,
-                E::Unblock | E::Skip | E::Note | E::Accept | E::Forget | E::Erase | E::Refuse | E::Replan
-                | E::Resolve | E::Waive,
+                E::Unblock
+                | E::Skip
+                | E::Note
+                | E::Accept
+                | E::Forget
+                | E::Erase
+                | E::Refuse
+                | E::Replan
+                | E::Resolve
+                | E::Waive,
             )
             | (S::Blocked | S::Done | S::Skipped | S::Refused | S::NeedsAttention | S::Cancelled, _) => {
                 Err(IllegalTransition { from: self.as_str(), event: event.as_str() })

@@ -8,9 +8,12 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Error;
 use crate::domain::{
-    Ask, Capabilities, Case, CaseState, CategoryOutcome, Details, Identifier, Lane, Notice, NoticeType, Right,
-    Scope, Subject, Task, TaskReason, TaskState,
+    Ask, Capabilities, Case, CaseState, CategoryOutcome, Details, Identifier, Lane, Notice, NoticeType,
+    Right, Scope, Subject, Task, TaskId, TaskReason, TaskState,
 };
+use crate::downstream::Said;
+
+pub use super::person::{Broken, HandingIn};
 
 /// A checked request for a case.
 #[derive(Clone, Debug)]
@@ -165,7 +168,9 @@ pub struct Receipt {
 pub struct DownstreamView {
     /// Its name.
     pub name: String,
-    /// Where it is called.
+    /// Whether people answer for it.
+    pub manual: bool,
+    /// Where it is called; empty if people answer for it.
     pub endpoint: String,
     /// What it said last, if ever.
     pub capabilities: Option<Capabilities>,
@@ -233,4 +238,28 @@ pub struct WebhookView {
     pub undelivered: u64,
     /// When the oldest of them happened.
     pub oldest_at: Option<Timestamp>,
+}
+
+/// What a person says of a task, in the stead of its downstream.
+#[derive(Clone, Debug)]
+pub struct Resolution {
+    /// Which task.
+    pub task_id: TaskId,
+    /// Who says so.
+    pub by: String,
+    /// Why, in clear: no personal data. May be empty.
+    pub note: String,
+    /// What became of it.
+    pub outcome: ResolvedAs,
+}
+
+/// What a person says became of a task.
+#[derive(Clone, Debug)]
+pub enum ResolvedAs {
+    /// What a downstream would have said: done, or refused.
+    Said(Said),
+    /// There is nothing of the subject.
+    NothingHeld,
+    /// It is not done, and nobody will.
+    Waived,
 }

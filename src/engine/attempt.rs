@@ -139,6 +139,9 @@ async fn step(
     token: Uuid,
 ) -> Result<Step, Trouble> {
     let ClaimedTask { task, progress } = claimed;
+    if engine.0.registry.manual(&task.downstream).is_some() {
+        return Ok(Step::HandedToPerson);
+    }
     let key = engine.case_key(stored)?;
     let gone = || Error::NotFound { resource: "subject", id: stored.case.id.to_string() };
     let subject =

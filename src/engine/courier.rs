@@ -71,7 +71,10 @@ async fn claim(
         return Ok(poll);
     };
     let oldest = shared.store.oldest_undelivered(&settings.name).await?;
-    metrics::notices_waiting(&settings.name, oldest.map_or(SignedDuration::ZERO, |at| now.duration_since(at)));
+    metrics::notices_waiting(
+        &settings.name,
+        oldest.map_or(SignedDuration::ZERO, |at| now.duration_since(at)),
+    );
     if next > now {
         return Ok(next.min(poll));
     }

@@ -21,6 +21,7 @@ mod lease;
 mod notice;
 mod open;
 mod pause;
+mod person;
 mod plan;
 mod preview;
 mod read;

@@ -25,8 +25,7 @@ impl Engine {
         if filter.after > 0 && filter.after < pruned {
             return Err(Error::NoticesGone { oldest: pruned + 1 });
         }
-        let mut notices =
-            self.0.store.notices(filter.after, &filter.types, u64::from(size) + 1).await?;
+        let mut notices = self.0.store.notices(filter.after, &filter.types, u64::from(size) + 1).await?;
         let more = notices.len() > size as usize;
         notices.truncate(size as usize);
         let seen = notices.last().map_or(0, |notice: &Notice| notice.sequence);

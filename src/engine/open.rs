@@ -15,7 +15,8 @@ use sha2::{Digest as _, Sha256};
 use super::{CaseView, Engine, Error, NewCase, OpenedCase, plan};
 use crate::{
     domain::{
-        Case, CaseId, CaseState, CaseWork, Circumstances, Details, Proceedings, Right, Scope, Subject, advance,
+        Case, CaseId, CaseState, CaseWork, Circumstances, Details, Proceedings, Right, Scope, Subject,
+        advance,
     },
     store::{Existing, Opened, Opening, Repeats, due_again},
     vault::{CaseKey, KeyRing},
@@ -133,7 +134,9 @@ fn circumstances(new: &NewCase) -> Circumstances {
     let guardian = new.details.guardian.as_ref();
     Circumstances {
         minor: new.minor,
-        guardian_identifier_kinds: guardian.map(|known| known.kinds().into_iter().collect()).unwrap_or_default(),
+        guardian_identifier_kinds: guardian
+            .map(|known| known.kinds().into_iter().collect())
+            .unwrap_or_default(),
         ..Circumstances::default()
     }
 }
@@ -147,10 +150,8 @@ fn sameness(right: Right, scope: &Scope) -> String {
 /// All that a caller asks for, as text, to be digested.
 fn whole(new: &NewCase, ring: &KeyRing) -> String {
     let subject = ring.pseudonym(&new.subject);
-    json!([
-        new.right, subject, new.received_at, new.scope, new.labels, new.policy_version, asked(new, ring),
-    ])
-    .to_string()
+    json!([new.right, subject, new.received_at, new.scope, new.labels, new.policy_version, asked(new, ring),])
+        .to_string()
 }
 
 /// Keyed digests of what only some cases are opened with, by field. Each field that a caller may set and that no column

@@ -40,6 +40,8 @@ pub(super) enum Step {
         /// When to ask again.
         poll_after: SignedDuration,
     },
+    /// A person has to do it.
+    HandedToPerson,
     /// The downstream does not know it any more.
     Forgotten,
     /// The downstream says it erased.
@@ -58,6 +60,7 @@ impl Step {
             Self::Collected { .. } => "collected",
             Self::Noted(_) => "noted",
             Self::Accepted { .. } => "accepted",
+            Self::HandedToPerson => "handed_to_person",
             Self::Forgotten => "forgotten",
             Self::Erased(_) => "erased",
             Self::Verified(_) => "verified",
@@ -209,6 +212,11 @@ fn take_step(file: &mut CaseFile, id: TaskId, step: &Step) -> Result<(), store::
             task.attempts = 0;
             task.due_at = Some(now.saturating_add(*poll_after).unwrap_or(Timestamp::MAX));
             file.move_task(id, TaskEvent::Accept, None)
+        }
+        Step::HandedToPerson => {
+            // Nobody looks at it again by itself: it waits for ResolveTask, or for the case to be due.
+            task.due_at = None;
+            file.move_task(id, TaskEvent::Accept, Some(TaskReason::AwaitsPerson))
         }
         Step::Forgotten => file.move_task(id, TaskEvent::Forget, None),
         Step::Erased(results) => {

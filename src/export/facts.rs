@@ -71,9 +71,9 @@ impl Facts {
         use crate::domain::TaskReason::RightNotSupported;
         use crate::domain::statement::Standing as S;
         self.statements.iter().all(|statement| match statement.standing {
-            S::Collected | S::NothingHeld | S::Withheld | S::Erased => true,
+            S::Collected | S::NothingHeld | S::Withheld | S::Erased | S::Stated => true,
             S::NotAsked => statement.reason != Some(RightNotSupported),
-            S::Unconfirmed | S::Refused | S::Failed => false,
+            S::Unconfirmed | S::Refused | S::Failed | S::Waived => false,
         })
     }
 }

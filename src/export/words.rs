@@ -25,6 +25,8 @@ pub(super) const fn badge(standing: Standing) -> &'static str {
         Standing::NothingHeld => "Holds nothing",
         Standing::Withheld => "Withheld",
         Standing::Erased => "Erased",
+        Standing::Stated => "Done by hand",
+        Standing::Waived => "Not done",
         Standing::Unconfirmed => "Not confirmed",
         Standing::Refused => "Refused",
         Standing::Failed => "Missing",
@@ -35,9 +37,13 @@ pub(super) const fn badge(standing: Standing) -> &'static str {
 /// How to read the badge: `good`, `calm` or `gap`.
 pub(super) const fn tone(standing: Standing) -> &'static str {
     match standing {
-        Standing::Collected | Standing::Erased => "good",
+        Standing::Collected | Standing::Erased | Standing::Stated => "good",
         Standing::NothingHeld | Standing::NotAsked => "calm",
-        Standing::Withheld | Standing::Unconfirmed | Standing::Refused | Standing::Failed => "gap",
+        Standing::Withheld
+        | Standing::Unconfirmed
+        | Standing::Refused
+        | Standing::Failed
+        | Standing::Waived => "gap",
     }
 }
 
@@ -50,6 +56,10 @@ pub(super) fn sentence(statement: &Statement) -> &'static str {
             "This service holds something about you that is not handed out, for the reasons below."
         }
         (Standing::Erased, _) => "This service erased what it held about you.",
+        (Standing::Stated, _) => "People did this by hand for this service. Nothing could check it.",
+        (Standing::Waived, _) => {
+            "It was decided not to ask this service. Its data is missing from this copy."
+        }
         (Standing::Unconfirmed, _) => "This service holds more than it should after erasing.",
         (Standing::Refused, _) => "This service refused to hand its data out, for the reason below.",
         (Standing::NotAsked, Some(TaskReason::NoKnownIdentifier)) => {
@@ -64,6 +74,9 @@ pub(super) fn sentence(statement: &Statement) -> &'static str {
         (Standing::NotAsked, _) => "This service was not asked.",
         (Standing::Failed, Some(TaskReason::NotDescribed | TaskReason::DownstreamUnknown)) => {
             "This service could not be asked. Its data is missing from this copy."
+        }
+        (Standing::Failed, Some(TaskReason::AwaitsPerson)) => {
+            "People have to look for this service, and nobody has yet. Its data is missing from this copy."
         }
         (Standing::Failed, Some(TaskReason::Unavailable)) => {
             "This service could not be reached. Its data is missing from this copy."

@@ -33,6 +33,8 @@ use crate::{
 
 /// Requests are small: the largest holds 32 identifiers, 16 labels and a scope.
 const REQUEST_BYTES_MAX: usize = 1024 * 1024;
+/// A record, or a piece of a file, that a person hands in has 1 MiB itself.
+const HANDED_IN_BYTES_MAX: usize = REQUEST_BYTES_MAX + 4 * 1024;
 /// Calls at once on one connection. A caller with more opens another connection, or waits.
 const CALLS_PER_CONNECTION_MAX: u32 = 256;
 /// A caller that vanished without a word is noticed after this and the next …
@@ -127,7 +129,7 @@ async fn router(
         .concurrency_limit_per_connection(CALLS_PER_CONNECTION_MAX as usize)
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
-        .add_service(CaseServiceServer::new(cases).max_decoding_message_size(REQUEST_BYTES_MAX))
+        .add_service(CaseServiceServer::new(cases).max_decoding_message_size(HANDED_IN_BYTES_MAX))
         .add_service(DownstreamServiceServer::new(downstreams).max_decoding_message_size(REQUEST_BYTES_MAX))
         .add_service(NoticeServiceServer::new(notices).max_decoding_message_size(REQUEST_BYTES_MAX))
         .add_service(tonic_health::pb::health_server::HealthServer::new(checks))

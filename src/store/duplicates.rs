@@ -98,9 +98,8 @@ pub(super) async fn find(
             opening.blinds.iter().map(|blind| (blind.as_str(), opening.sameness.as_str())).collect();
         of_subject.dedup();
         let found = of_subject.iter().filter_map(|key| seen.get(key));
-        let (open, times) = found.fold((None, 0), |(open, times), seen| {
-            (open.or(seen.open), u32::max(times, seen.asked))
-        });
+        let (open, times) =
+            found.fold((None, 0), |(open, times), seen| (open.or(seen.open), u32::max(times, seen.asked)));
         let excessive = opening.repeats.excessive.is_some_and(|(most, _)| times >= most);
         findings.push(Findings { duplicate_of: open, excessive });
         let is_opened = open.is_none() || opening.repeats.duplicates == Duplicates::Allow;
@@ -191,7 +190,10 @@ pub(super) async fn joined(
         .filter(joined_request::Column::RequestId.is_in(openings.iter().map(|o| o.case.request_id.clone())))
         .all(transaction)
         .await?;
-    Ok(rows.into_iter().map(|row| ((row.caller, row.request_id), (CaseId(row.case_id), row.digest))).collect())
+    Ok(rows
+        .into_iter()
+        .map(|row| ((row.caller, row.request_id), (CaseId(row.case_id), row.digest)))
+        .collect())
 }
 
 /// Writes down that these requests joined these cases.

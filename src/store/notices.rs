@@ -238,12 +238,7 @@ impl Store {
     }
 
     /// At most `limit` notices after this sequence, of these types (empty means all), in their order.
-    pub async fn notices(
-        &self,
-        after: u64,
-        types: &[NoticeType],
-        limit: u64,
-    ) -> Result<Vec<Notice>, Error> {
+    pub async fn notices(&self, after: u64, types: &[NoticeType], limit: u64) -> Result<Vec<Notice>, Error> {
         let after = i64::try_from(after).unwrap_or(i64::MAX);
         let mut query = notice::Entity::find()
             .filter(notice::Column::Sequence.gt(after))

@@ -67,7 +67,8 @@ struct Answers {
 impl Answers {
     /// Whether there was anything to write.
     fn wrote(&self) -> bool {
-        let opened = self.openings.iter().any(|answer| matches!(answer, Ok(Opened::New(_) | Opened::Joined(_))));
+        let opened =
+            self.openings.iter().any(|answer| matches!(answer, Ok(Opened::New(_) | Opened::Joined(_))));
         let claimed =
             |answer: &Result<Claimed, Error>| answer.as_ref().is_ok_and(|claimed| !claimed.tasks.is_empty());
         opened
@@ -152,7 +153,8 @@ impl Work for Batch {
         }
         if rings.unplaced && notices::places_at_once(transaction.get_database_backend()) {
             // Each turn takes as many as there may be, of those that this batch has written.
-            while notices::place(transaction, &self.subscriptions, &mut rings).await? == notices::PLACED_MAX {}
+            while notices::place(transaction, &self.subscriptions, &mut rings).await? == notices::PLACED_MAX {
+            }
             rings.unplaced = false;
         }
         Ok(Answers { openings, changes, lanes, claims, case_claims, rings })

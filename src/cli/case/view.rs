@@ -51,6 +51,10 @@ fn facts(case: &Case, now: Timestamp) -> String {
         table.fact("only for", categories.join(", "));
     }
     table.fact("labels", labels(case));
+    table.fact("duplicate of", case.duplicate_of_case_id.as_str());
+    table.fact("excessive", if case.excessive { "a person decides" } else { "" });
+    table.fact("minor", if case.minor { "its tasks go first" } else { "" });
+    table.fact("guardian by", case.guardian_identifier_kinds.join(", "));
     table.fact("policy", case.policy_version.as_str());
     if let Some(export) = &case.export {
         table.fact("export", format!("{}, {} bytes", export.file_name, words::grouped(export.size_bytes)));

@@ -2,8 +2,8 @@
 
 use crate::{
     domain::{
-        Action, BreakerState, CaseReason, CaseState, GroundCode, LegalBasis, NoticeType, Right, TaskKind, TaskReason,
-        TaskState,
+        Action, BreakerState, CaseReason, CaseState, GroundCode, LegalBasis, NoticeType, Right, TaskKind,
+        TaskReason, TaskState,
     },
     proto::{downstream::v1 as shared, v1},
 };

@@ -8,6 +8,7 @@ mod notice;
 mod opening;
 mod preview;
 mod request;
+mod resolution;
 mod time;
 
 #[cfg(test)]
@@ -19,3 +20,4 @@ pub(super) use notice::{notice, notice_filter, webhook};
 pub(super) use opening::refused;
 pub(super) use preview::preview;
 pub(super) use request::{downstream_name, filter, id, new_case, new_preview, pause};
+pub(super) use resolution::{handed_in, resolution};

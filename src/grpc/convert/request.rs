@@ -22,7 +22,7 @@ use crate::{
 const IDENTIFIERS_MAX: usize = 32;
 /// A UUID or a ticket number, not a document.
 const REQUEST_ID_BYTES_MAX: usize = 128;
-/// Why a downstream is paused: a sentence, and a link to what is done about it.
+/// Why a downstream is paused, or a task waived: a sentence, and a link to what is done about it.
 const NOTE_BYTES_MAX: usize = 256;
 /// A version, not a text.
 const POLICY_VERSION_BYTES_MAX: usize = 64;
@@ -136,10 +136,15 @@ pub(crate) fn pause(request: v1::PauseDownstreamRequest) -> Result<(String, Stri
     if !is_name(&request.name) {
         faults.push("name", NAME_RULE);
     }
-    if request.note.len() > NOTE_BYTES_MAX || request.note.chars().any(char::is_control) {
-        faults.push("note", format!("must be at most {NOTE_BYTES_MAX} bytes without control characters"));
-    }
+    note(&mut faults, "note", &request.note);
     faults.or((request.name, request.note))
+}
+
+/// Why somebody did something, in words.
+pub(super) fn note(faults: &mut Faults, field: &str, note: &str) {
+    if note.len() > NOTE_BYTES_MAX || note.chars().any(char::is_control) {
+        faults.push(field, format!("must be at most {NOTE_BYTES_MAX} bytes without control characters"));
+    }
 }
 
 /// Where there is a fault, the value is of no use: it never leaves this file.

@@ -47,6 +47,7 @@ fn good() -> v1::OpenCaseRequest {
         policy_version: "2026-01".into(),
         channel: "support_desk".into(),
         regimes: vec!["gdpr".into()],
+        ..v1::OpenCaseRequest::default()
     }
 }
 
@@ -100,6 +101,7 @@ fn every_bad_field_is_named() {
         policy_version: "v".repeat(65),
         channel: "Support Desk".into(),
         regimes: vec!["gdpr".into(), "G".into()],
+        ..v1::OpenCaseRequest::default()
     };
     let faults = new_case(request, now()).unwrap_err();
     let expected = [
