@@ -12,7 +12,6 @@ use jiff::Timestamp;
 use sea_orm::{
     ActiveValue::Set, ColumnTrait as _, ConnectionTrait as _, DatabaseTransaction, DbBackend,
     EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, Statement, Value,
-    sea_query::OnConflict,
 };
 
 use super::{
@@ -267,9 +266,4 @@ pub(super) fn as_notice(row: &notice::Model) -> Result<Notice, Error> {
 /// Whether places are given in the transaction that writes.
 pub(super) fn places_at_once(backend: DbBackend) -> bool {
     backend == DbBackend::Sqlite
-}
-
-/// What to do about a webhook that is known already: nothing.
-pub(super) fn known(column: super::entity::webhook::Column) -> OnConflict {
-    OnConflict::column(column).do_nothing().to_owned()
 }

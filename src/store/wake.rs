@@ -23,6 +23,10 @@ pub enum Changed {
 
 /// Who is to be woken once a transaction has been committed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a bell of its own, and any of them may ring together"
+)]
 pub(super) struct Rings {
     /// Lanes whose tasks may be due, or whose calls have ended.
     pub(super) lanes: BTreeSet<String>,

@@ -8,7 +8,7 @@ use sea_orm::{
     ActiveValue::Set,
     ColumnTrait as _, ConnectionTrait as _, DatabaseTransaction, DbBackend, EntityTrait as _,
     QueryFilter as _, QueryOrder as _, QuerySelect as _, Statement, Value,
-    sea_query::{Expr, ExprTrait as _},
+    sea_query::{Expr, ExprTrait as _, OnConflict},
 };
 use uuid::Uuid;
 
@@ -109,7 +109,7 @@ impl Store {
                 ..Default::default()
             };
             webhook::Entity::insert(row)
-                .on_conflict(notices::known(webhook::Column::Name))
+                .on_conflict(OnConflict::column(webhook::Column::Name).do_nothing().to_owned())
                 .exec_without_returning(&self.writer)
                 .await?;
             self.reset_webhook(

@@ -24,7 +24,7 @@ use crate::{
 
 #[derive(Args)]
 #[command(group(clap::ArgGroup::new("outcome").required(true).args(["done", "nothing_held", "refuse", "waive"])))]
-pub(super) struct Arguments {
+pub(in crate::cli) struct Arguments {
     /// The task's id, as `case get` shows it.
     #[arg(value_name = "TASK_ID")]
     task_id: String,

@@ -84,7 +84,11 @@ fn records(category: String, mut reader: BufReader<File>) -> impl Iterator<Item 
     })
 }
 
-fn pieces(category: String, path: &Path, mut file: File) -> impl Iterator<Item = ResolveTaskRequest> + Send {
+fn pieces(
+    category: String,
+    path: &Path,
+    mut file: File,
+) -> impl Iterator<Item = ResolveTaskRequest> + Send + use<> {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let begin = message(Item::FileBegin(FileBegin { category, name, media_type: String::new() }));
     let mut digest = Some(Sha256::new());
