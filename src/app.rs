@@ -201,6 +201,7 @@ fn engine_settings(config: &Config) -> engine::Settings {
         describe_patience: config.engine.describe_patience,
         respond_within: config.policy.respond_within.clone(),
         export_lives: config.policy.export_lives.clone(),
+        retention: config.retention.policy.clone(),
         duplicates: config.policy.duplicates,
         excessive_cases: config.policy.excessive_cases,
         excessive_within: config.policy.excessive_within.clone(),

@@ -8,6 +8,7 @@ mod demo;
 mod downstream;
 mod exit;
 mod export;
+mod hold;
 mod json;
 mod migrate;
 mod notice;
@@ -33,7 +34,7 @@ Exit codes:
   0  done
   1  a fault of rightful, or one that is not known
   2  wrong usage or bad input
-  3  no such case, task, downstream, webhook or file
+  3  no such case, task, hold, downstream, webhook or file
   4  not possible in this state
   5  the server cannot be reached, or is overloaded
   6  a case ended without being fulfilled in full, rows of an import were not opened, or a check or a verification failed
@@ -90,6 +91,9 @@ enum Command {
     /// Look at the registered downstreams.
     #[command(subcommand)]
     Downstream(downstream::Command),
+    /// Stop erasures of a person for a legal matter, and let them go on.
+    #[command(subcommand)]
+    Hold(hold::Command),
     /// Bring the database up to this version. `serve` does so itself.
     Migrate(config::File),
     /// Look at the configuration.
@@ -118,7 +122,7 @@ pub async fn run() -> ExitCode {
 
 async fn dispatch(Cli { global, command }: Cli) -> Result<(), Failure> {
     match command {
-        Command::Serve(arguments) => serve::run(arguments).await,
+        Command::Serve(arguments) => Box::pin(serve::run(arguments)).await,
         Command::Demo(arguments) => demo::run(arguments).await,
         Command::Case(command) => case::run(&global, command).await,
         Command::Task(command) => task::run(&global, command).await,
@@ -126,6 +130,7 @@ async fn dispatch(Cli { global, command }: Cli) -> Result<(), Failure> {
         Command::Export(command) => export::run(&global, command).await,
         Command::Receipt(command) => receipt::run(&global, command).await,
         Command::Downstream(command) => downstream::run(&global, command).await,
+        Command::Hold(command) => hold::run(&global, command).await,
         Command::Migrate(file) => migrate::run(&file).await,
         Command::Config(command) => config::run(&global, &command),
     }

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 
 use super::{
     Config, Controller, Engine, Keys, Limits, LogFormat, Policy, Server, Storage, Store, Telemetry,
-    downstream, settings::Settings, webhook,
+    downstream, retention, settings::Settings, webhook,
 };
 use crate::domain::{Duplicates, Faults, breaker, retry};
 
@@ -55,6 +55,7 @@ pub(super) fn sections(settings: &mut Settings) -> Config {
         limits: limits(settings),
         retry: retry(settings),
         breaker: breaker(settings),
+        retention: retention::section(settings),
         notices: webhook::notices(settings),
         webhooks: webhook::all(settings),
         telemetry: telemetry(settings),

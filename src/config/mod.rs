@@ -5,6 +5,7 @@
 mod check;
 mod downstream;
 mod manual;
+mod retention;
 mod section;
 mod settings;
 mod webhook;
@@ -13,6 +14,7 @@ mod webhook;
 mod tests;
 
 pub use downstream::Downstream;
+pub use retention::Retention;
 pub use section::{Controller, Engine, Keys, Limits, LogFormat, Policy, Server, Storage, Store, Telemetry};
 pub use webhook::{Notices, Webhook};
 
@@ -55,6 +57,8 @@ pub struct Config {
     pub retry: retry::Policy,
     /// `[breaker]`: when a downstream that fails again and again is left alone.
     pub breaker: breaker::Policy,
+    /// `[retention]`: what is kept, for how long and why.
+    pub retention: Retention,
     /// `[notices]`: what is kept of what happened to cases.
     pub notices: Notices,
     /// `[[webhook]]`: who is told, in the order of the file, each name once.

@@ -134,12 +134,11 @@ fn one(settings: &mut Settings, at: &str, secrets: &mut BTreeMap<String, String>
 fn types(settings: &mut Settings, key: &str) -> Vec<NoticeType> {
     let mut types = Vec::new();
     for (index, name) in settings.list(key, NoticeType::ALL.len()).into_iter().enumerate() {
-        match name.parse() {
-            Ok(known) => types.push(known),
-            Err(_) => {
-                let names: Vec<&str> = NoticeType::ALL.iter().map(|known| known.as_str()).collect();
-                settings.fault(&format!("{key}[{index}]"), format!("must be one of {}", names.join(", ")));
-            }
+        if let Ok(known) = name.parse() {
+            types.push(known);
+        } else {
+            let names: Vec<&str> = NoticeType::ALL.iter().map(|known| known.as_str()).collect();
+            settings.fault(&format!("{key}[{index}]"), format!("must be one of {}", names.join(", ")));
         }
     }
     types

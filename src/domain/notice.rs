@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Case, CaseId, CaseReason, CaseState, Right, Task, TaskId, TaskKind, TaskReason};
+use super::{Case, CaseId, CaseReason, CaseState, Right, Task, TaskId, TaskKind, TaskReason, caller::OWN};
 
 named! {
     /// What a notice says. In CloudEvents `rightful.` stands before it and `.v1` behind.
@@ -139,7 +139,9 @@ pub fn of_event(event: &str, case: &Case, task: Option<&Task>) -> Vec<NoticeType
     match event {
         "case.open" => {
             let guardian = case.proceedings.circumstances.has_guardian().then_some(T::CaseGuardian);
-            [Some(T::CaseOpened), guardian, awaited(case.state)].into_iter().flatten().collect()
+            // What rightful opens itself, nobody asked for: that is said by case.release.
+            let opened = (case.caller != OWN).then_some(T::CaseOpened);
+            [opened, guardian, awaited(case.state)].into_iter().flatten().collect()
         }
         "case.verify" => awaited(case.state).into_iter().collect(),
         "case.extend" => vec![T::CaseExtended],

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Circumstances, Subject};
+use super::{Circumstances, Correction, FollowUps, Particulars, Subject};
 
 /// All of it. A field that an older version did not write has its default.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +14,10 @@ pub struct Proceedings {
     pub channel: String,
     /// The regimes that the case is under, by their names in the table of clocks.
     pub regimes: Vec<String>,
+    /// What exactly is asked for, beyond the right.
+    pub particulars: Particulars,
+    /// The erasures that are to come for what was retained.
+    pub follow_ups: FollowUps,
     /// What is special about it.
     pub circumstances: Circumstances,
 }
@@ -22,6 +26,8 @@ pub struct Proceedings {
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Details {
+    /// Rectification: the values, in the order of [`Particulars::corrections`].
+    pub corrections: Vec<Correction>,
     /// Who is to be told of a minor's case.
     pub guardian: Option<Subject>,
 }

@@ -1,16 +1,16 @@
 //! What a person says in the stead of a downstream: the same messages, and checked by the same code.
 
-use super::{Answer, Counts, Failure, Item, check::Progress, convert};
-use crate::{domain::Directive, proto::downstream::v1};
+use super::{Answer, Counts, Failure, Item, answer, check::Progress};
+use crate::{domain::Ask, proto::downstream::v1};
 
 /// Something collected, as a downstream would send it.
 pub type Message = v1::CollectResponse;
 /// What became of it, as a downstream would answer it.
 pub type Said = v1::EraseResponse;
 
-/// What a person says became of these directives.
-pub fn said(said: Said, asked: &[Directive]) -> Result<Answer, Failure> {
-    convert::erase_answer(said, asked)
+/// What a person says became of what was asked.
+pub fn said(said: Said, ask: &Ask) -> Result<Answer, Failure> {
+    answer::read(said, ask)
 }
 
 /// What a person hands in, checked item by item. There is no summary: whoever hands in says when it is all by ending the

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::{Engine, Error};
 use crate::{
-    domain::{CaseState, CaseWork, Lane, TaskEvent, TaskId, TaskReason},
+    domain::{CaseState, CaseWork, Lane, Task, TaskEvent, TaskId, TaskReason},
     store::{self, CaseFile, StoredCase, due_again},
 };
 
@@ -25,6 +25,11 @@ impl Engine {
     }
 }
 
+/// A task that a legal hold stops waits for its release, however long that takes and whoever is away meanwhile.
+fn may_be_given_up(task: &Task) -> bool {
+    task.state.is_active() && !task.is_held()
+}
+
 fn give_up_unreachable(file: &mut CaseFile, lanes: &BTreeMap<String, Lane>) -> Result<(), store::Error> {
     file.attempts = 0;
     if file.case.state != CaseState::InProgress {
@@ -34,7 +39,7 @@ fn give_up_unreachable(file: &mut CaseFile, lanes: &BTreeMap<String, Lane>) -> R
     }
     file.work = None;
     let mut lost: Vec<(TaskId, TaskReason, &str)> = Vec::new();
-    for task in file.tasks.iter().filter(|task| task.state.is_active() && !file.is_leased(task.id)) {
+    for task in file.tasks.iter().filter(|task| may_be_given_up(task) && !file.is_leased(task.id)) {
         if task.reason == Some(TaskReason::AwaitsPerson) {
             lost.push((task.id, TaskReason::AwaitsPerson, "nobody had done it when the case was due"));
             continue;

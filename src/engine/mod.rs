@@ -6,15 +6,17 @@
 mod api;
 mod attempt;
 mod cancel;
+mod change;
+mod check;
 mod collect;
 mod courier;
 mod desk;
 mod directory;
 mod download;
 mod due;
-mod erase;
 mod error;
 mod expire;
+mod hold;
 mod judge;
 mod lane;
 mod lease;
@@ -26,6 +28,7 @@ mod plan;
 mod preview;
 mod read;
 mod record;
+mod release;
 mod resolve;
 mod retry;
 mod sequencer;
@@ -46,7 +49,7 @@ pub use error::Error;
 
 use crate::{
     clock::Clock,
-    domain::{Duplicates, Period, breaker, retry::Policy},
+    domain::{Duplicates, Period, breaker, retention, retry::Policy},
     downstream::Registry,
     export::{Controller, Storage},
     notice::Webhooks,
@@ -72,6 +75,8 @@ pub struct Settings {
     pub respond_within: Period,
     /// How long an export, and all personal data of a settled case, is kept.
     pub export_lives: Period,
+    /// What is retained, anonymised or restricted instead of erased.
+    pub retention: retention::Policy,
     /// What is done about a case whose subject has an open case of the same right and scope.
     pub duplicates: Duplicates,
     /// Cases of one right that a subject may open within `excessive_within`, up to 100. 0: any number.

@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 use super::{CaseView, Engine, Error, NewCase, OpenedCase, plan};
 use crate::{
     domain::{
-        Case, CaseId, CaseState, CaseWork, Circumstances, Details, Proceedings, Right, Scope, Subject,
+        Case, CaseId, CaseState, CaseWork, Circumstances, Details, Proceedings, Right, Scope, Subject, Wish,
         advance,
     },
     store::{Existing, Opened, Opening, Repeats, due_again},
@@ -30,8 +30,11 @@ const DETAILS: &str = "details";
 impl Engine {
     /// Opens a case; durable when it answers.
     pub async fn open(&self, new: NewCase) -> Result<OpenedCase, Error> {
-        if let Err(fault) = self.check_scope(&new.scope) {
-            // A replay is answered even if its scope names a downstream that has left since.
+        let checked = self
+            .check_scope(&new.scope)
+            .and_then(|()| self.check_particulars(new.right, &new.scope, &new.particulars));
+        if let Err(fault) = checked {
+            // A replay is answered even if it names a downstream that has left since.
             let existing = self.0.store.opened(&new.caller, &new.request_id).await?.ok_or(fault)?;
             return self.replay(&new, existing).await;
         }
@@ -81,13 +84,19 @@ impl Engine {
             proceedings: Proceedings {
                 channel: new.channel.clone(),
                 regimes: new.regimes.clone(),
+                particulars: new.particulars.clone(),
                 circumstances: circumstances(new),
                 ..Proceedings::default()
             },
             pseudonym: self.0.ring.pseudonym(&new.subject),
         };
         let (tasks, work) = if self.undescribed(&new.scope).is_empty() {
-            let planned = self.plan(new.right, &new.subject.kinds(), &new.scope);
+            let planned = self.plan(&Wish {
+                right: new.right,
+                particulars: &new.particulars,
+                scope: &new.scope,
+                known: &new.subject.kinds(),
+            });
             let tasks = plan::tasks(&case, &planned, &*self.0.clock, now);
             let work = if advance::all_settled(&tasks) {
                 (CaseWork::Settle, now)
@@ -157,9 +166,14 @@ fn whole(new: &NewCase, ring: &KeyRing) -> String {
 /// Keyed digests of what only some cases are opened with, by field. Each field that a caller may set and that no column
 /// holds as it was given belongs here.
 fn asked(new: &NewCase, ring: &KeyRing) -> BTreeMap<String, String> {
+    let particulars = &new.particulars;
     let fields = [
         ("channel", json!(new.channel)),
         ("regimes", json!(new.regimes)),
+        ("corrections", json!(new.details.corrections)),
+        ("uses", json!(particulars.uses)),
+        ("purposes", json!(particulars.purposes)),
+        ("lift", json!(particulars.lift)),
         ("minor", json!(new.minor)),
         ("guardian", json!(new.details.guardian)),
     ];
@@ -198,7 +212,6 @@ fn seal_details(key: &CaseKey, details: &Details) -> Result<Option<Vec<u8>>, cra
 }
 
 /// Opens what else is personal.
-#[expect(dead_code, reason = "the first right with details is on its way")]
 pub(super) fn open_details(key: &CaseKey, sealed: Option<&[u8]>) -> Result<Details, crate::vault::Error> {
     let Some(sealed) = sealed else { return Ok(Details::default()) };
     let json = key.open(DETAILS, sealed)?;

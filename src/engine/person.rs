@@ -16,11 +16,11 @@ use jiff::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{CaseView, Engine, Error, Resolution, ResolvedAs, collect, erase, retry, sweep};
+use super::{CaseView, Engine, Error, Resolution, ResolvedAs, change, collect, retry, sweep};
 use crate::{
     domain::{
-        Action, Ask, CaseState, CategoryResult, Directive, Fault, Faults, Ground, IllegalTransition, Task,
-        TaskEvent, TaskKind, TaskReason, TaskState,
+        CaseState, CategoryResult, Fault, Faults, Ground, IllegalTransition, Task, TaskEvent, TaskKind,
+        TaskReason, TaskState,
     },
     downstream::{Answer, HandedIn, Message},
     export::{self, Collector, Place, Sink},
@@ -114,9 +114,7 @@ impl Engine {
             }
             ResolvedAs::NothingHeld => End { results: Some(nothing()), ..end(TaskEvent::Resolve) },
             ResolvedAs::Said(answer) => {
-                match crate::downstream::said(answer.clone(), &directives(&task.ask))
-                    .map_err(violation("outcome"))?
-                {
+                match crate::downstream::said(answer.clone(), &task.ask).map_err(violation("outcome"))? {
                     Answer::Refused(ground) => End { refusal: Some(ground), ..end(TaskEvent::Refuse) },
                     Answer::Working { .. } => return Err(bad("outcome", "must be final")),
                     Answer::Done(outcomes) if is_collection && !outcomes.is_empty() => {
@@ -129,9 +127,15 @@ impl Engine {
                             "must be nothing held, refused or waived: identifiers cannot be handed in",
                         ));
                     }
+                    Answer::Done(_)
+                        if task.takes_away() && self.0.store.hold_on(task.case_id).await?.is_some() =>
+                    {
+                        // What a legal hold keeps, people keep as well.
+                        return Err(illegal(TaskReason::LegalHold.as_str(), TaskEvent::Resolve).into());
+                    }
                     Answer::Done(outcomes) => {
                         let before = if task.results.is_empty() { nothing() } else { task.results.clone() };
-                        let results = Some(erase::with_outcomes(before, outcomes));
+                        let results = Some(change::with_outcomes(before, outcomes));
                         End { results, ..end(TaskEvent::Resolve) }
                     }
                 }
@@ -195,17 +199,6 @@ fn check(task: &Task, is_manual: bool) -> Result<(), IllegalTransition> {
 
 const fn illegal(from: &'static str, event: TaskEvent) -> IllegalTransition {
     IllegalTransition { from, event: event.as_str() }
-}
-
-/// The directives that an outcome has to agree with: only the categories count.
-fn directives(ask: &Ask) -> Vec<Directive> {
-    let directive = |category: &str| Directive {
-        category: category.to_owned(),
-        action: Action::Erase,
-        ground: None,
-        period: None,
-    };
-    ask.categories().into_iter().map(directive).collect()
 }
 
 async fn next(handed_in: &mut HandingIn) -> Result<Option<Message>, Error> {

@@ -71,7 +71,15 @@ impl Facts {
         use crate::domain::TaskReason::RightNotSupported;
         use crate::domain::statement::Standing as S;
         self.statements.iter().all(|statement| match statement.standing {
-            S::Collected | S::NothingHeld | S::Withheld | S::Erased | S::Stated => true,
+            S::Collected
+            | S::NothingHeld
+            | S::Withheld
+            | S::Erased
+            | S::Rectified
+            | S::Restricted
+            | S::Unrestricted
+            | S::Stopped
+            | S::Stated => true,
             S::NotAsked => statement.reason != Some(RightNotSupported),
             S::Unconfirmed | S::Refused | S::Failed | S::Waived => false,
         })

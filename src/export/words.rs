@@ -25,6 +25,10 @@ pub(super) const fn badge(standing: Standing) -> &'static str {
         Standing::NothingHeld => "Holds nothing",
         Standing::Withheld => "Withheld",
         Standing::Erased => "Erased",
+        Standing::Rectified => "Corrected",
+        Standing::Restricted => "Restricted",
+        Standing::Unrestricted => "In use again",
+        Standing::Stopped => "Stopped",
         Standing::Stated => "Done by hand",
         Standing::Waived => "Not done",
         Standing::Unconfirmed => "Not confirmed",
@@ -37,7 +41,13 @@ pub(super) const fn badge(standing: Standing) -> &'static str {
 /// How to read the badge: `good`, `calm` or `gap`.
 pub(super) const fn tone(standing: Standing) -> &'static str {
     match standing {
-        Standing::Collected | Standing::Erased | Standing::Stated => "good",
+        Standing::Collected
+        | Standing::Erased
+        | Standing::Rectified
+        | Standing::Restricted
+        | Standing::Unrestricted
+        | Standing::Stopped
+        | Standing::Stated => "good",
         Standing::NothingHeld | Standing::NotAsked => "calm",
         Standing::Withheld
         | Standing::Unconfirmed
@@ -56,6 +66,10 @@ pub(super) fn sentence(statement: &Statement) -> &'static str {
             "This service holds something about you that is not handed out, for the reasons below."
         }
         (Standing::Erased, _) => "This service erased what it held about you.",
+        (Standing::Rectified, _) => "This service corrected what it holds about you.",
+        (Standing::Restricted, _) => "This service keeps what it holds about you, and does not use it.",
+        (Standing::Unrestricted, _) => "This service may use what it holds about you again.",
+        (Standing::Stopped, _) => "This service stopped the uses that you asked it to stop.",
         (Standing::Stated, _) => "People did this by hand for this service. Nothing could check it.",
         (Standing::Waived, _) => {
             "It was decided not to ask this service. Its data is missing from this copy."

@@ -34,11 +34,11 @@ struct Data<'a> {
     reason: Option<CaseReason>,
     due_time: jiff::Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
-    task: Option<Task<'a>>,
+    task: Option<OfTask<'a>>,
 }
 
 #[derive(Serialize)]
-struct Task<'a> {
+struct OfTask<'a> {
     task_id: TaskId,
     downstream: &'a str,
     kind: TaskKind,
@@ -66,7 +66,7 @@ pub(super) fn body(notice: &Notice, source: &str) -> Vec<u8> {
             state: *state,
             reason: *reason,
             due_time: *due_at,
-            task: task.as_ref().map(|task| Task {
+            task: task.as_ref().map(|task| OfTask {
                 task_id: task.task_id,
                 downstream: &task.downstream,
                 kind: task.kind,

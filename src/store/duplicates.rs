@@ -18,7 +18,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{Error, Opening, due_again, entity::joined_request};
-use crate::domain::{CaseId, CaseReason, CaseState, CaseWork, Duplicates};
+use crate::domain::{CaseId, CaseReason, CaseState, CaseWork, Duplicates, caller::OWN};
 
 /// Cases of one blind index that are looked at, the newest ones: one more than policy can count.
 const LOOKED_AT: u32 = 101;
@@ -156,7 +156,7 @@ async fn look(transaction: &DatabaseTransaction, asked: &[(&str, &Opening)]) -> 
     let times = if counts {
         format!(
             "(SELECT count(*) FROM {newest} AS newest JOIN cases AS c ON c.id = newest.case_id \
-              WHERE c.\"right\" = asked.own AND c.opened_at >= asked.since)"
+              WHERE c.\"right\" = asked.own AND c.opened_at >= asked.since AND c.caller <> '{OWN}')"
         )
     } else {
         "0".to_owned()

@@ -105,7 +105,7 @@ pub(super) fn spawn(writer: &Writer, queue: mpsc::Receiver<Job>, writers: usize)
 impl Writer {
     async fn write(&self, jobs: Vec<Job>) {
         let mut batch = Batch::of(jobs);
-        batch.subscriptions = self.subscriptions.read().unwrap_or_else(PoisonError::into_inner).clone();
+        batch.subscriptions.clone_from(&self.subscriptions.read().unwrap_or_else(PoisonError::into_inner));
         match transaction::run(&self.connection, &mut batch).await {
             Ok(answers) => {
                 // A claim that found nothing wrote nothing: it goes through on a full disk as well.

@@ -13,8 +13,8 @@ use rightful::{
             Retained, Right,
         },
         v1::{
-            Case, CaseReason, CaseState, DescribeDownstreamRequest, ListNoticesRequest, NothingHeld,
-            NoticeType, ResolveTaskRequest, TaskKind, TaskReason, TaskResolution, TaskState, Waiver,
+            Case, CaseReason, CaseState, DescribeDownstreamRequest, NothingHeld, NoticeType,
+            ResolveTaskRequest, TaskKind, TaskReason, TaskResolution, TaskState, Waiver, WatchNoticesRequest,
             resolve_task_request::Item, task_resolution::Outcome as Said,
         },
     },
@@ -24,7 +24,7 @@ use tonic::{Code, Status};
 use crate::{
     harness::{
         ADA, Builder, Receiver, World, assert_refused, called, fields, metadata, opening, people_services,
-        run, task,
+        run, soon, task,
     },
     puppet::{Fault, Method},
 };
@@ -105,13 +105,18 @@ async fn what_a_person_hands_in_is_part_of_the_export() {
     world.check("archive").await;
 
     let (case, task_id) = waiting(&world, Right::Access, TaskKind::Collect).await;
-    let request = ListNoticesRequest {
+    let request = WatchNoticesRequest {
         notice_types: vec![NoticeType::TaskAwaitsPerson.into()],
-        ..ListNoticesRequest::default()
+        ..WatchNoticesRequest::default()
     };
-    let told = world.notices().list_notices(request).await.unwrap().into_inner().notices;
-    assert_eq!(told.iter().map(|notice| &notice.case_id).collect::<Vec<_>>(), [&case.case_id]);
-    assert_eq!(told[0].task.as_ref().unwrap().task_id, task_id);
+    let mut watch = world.notices().watch_notices(request).await.unwrap().into_inner();
+    let told = loop {
+        let page = soon("the notice", watch.message()).await.unwrap().unwrap();
+        if let Some(told) = page.notices.into_iter().next() {
+            break told;
+        }
+    };
+    assert_eq!((&told.case_id, &told.task.as_ref().unwrap().task_id), (&case.case_id, &task_id));
 
     let mut messages =
         vec![first(&task_id, done(), "found in box 7"), record("letters", r#"{"from":"Ada"}"#)];

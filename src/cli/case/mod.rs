@@ -3,6 +3,7 @@
 pub(super) mod import;
 pub(super) mod list;
 pub(super) mod open;
+pub(super) mod particulars;
 pub(super) mod preview;
 pub(super) mod view;
 pub(super) mod watch;
@@ -25,8 +26,8 @@ use crate::{
 
 #[derive(Subcommand)]
 pub(super) enum Command {
-    /// Open a case: this person wants their data, or wants to be forgotten.
-    Open(open::Arguments),
+    /// Open a case: this person wants their data, to be forgotten, or something put right or stopped.
+    Open(Box<open::Arguments>),
     /// Say what opening a case would do, and change nothing.
     Preview(preview::Arguments),
     /// Open a case for each row of a file.
@@ -63,6 +64,14 @@ pub(super) enum Right {
     Portability,
     /// To be forgotten (GDPR 17).
     Erasure,
+    /// To have wrong data corrected (GDPR 16).
+    Rectification,
+    /// To have data kept but not used (GDPR 18).
+    Restriction,
+    /// To object to a use (GDPR 21).
+    Objection,
+    /// To take a consent back (GDPR 7(3)).
+    ConsentWithdrawal,
 }
 
 impl From<Right> for i32 {
@@ -71,6 +80,10 @@ impl From<Right> for i32 {
             Right::Access => downstream::Right::Access,
             Right::Portability => downstream::Right::Portability,
             Right::Erasure => downstream::Right::Erasure,
+            Right::Rectification => downstream::Right::Rectification,
+            Right::Restriction => downstream::Right::Restriction,
+            Right::Objection => downstream::Right::Objection,
+            Right::ConsentWithdrawal => downstream::Right::ConsentWithdrawal,
         })
     }
 }
@@ -107,7 +120,7 @@ impl About {
 
 pub(super) async fn run(global: &Global, command: Command) -> Result<(), Failure> {
     match command {
-        Command::Open(arguments) => open::run(global, arguments).await,
+        Command::Open(arguments) => open::run(global, *arguments).await,
         Command::Import(arguments) => import::run(global, arguments).await,
         Command::Preview(arguments) => preview::run(global, arguments).await,
         Command::List(arguments) => list::run(global, arguments).await,

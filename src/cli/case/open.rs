@@ -4,7 +4,11 @@ use std::collections::HashMap;
 
 use clap::Args;
 
-use super::{About, Right, view, watch};
+use super::{
+    About, Right,
+    particulars::{Particulars, Read},
+    view, watch,
+};
 use crate::{
     cli::{
         Global,
@@ -36,6 +40,8 @@ pub(in crate::cli) struct Arguments {
     received: Option<String>,
     #[command(flatten)]
     about: About,
+    #[command(flatten)]
+    particulars: Particulars,
     /// A reference of your own, shown in clear; repeatable. No personal data.
     #[arg(long = "label", value_name = "KEY=VALUE")]
     labels: Vec<String>,
@@ -87,6 +93,7 @@ pub(in crate::cli) fn opened(answer: &OpenCaseResponse) -> Result<&Case, Failure
 }
 
 fn request(arguments: Arguments) -> Result<OpenCaseRequest, Failure> {
+    let Read { corrections, uses, purposes, lift } = arguments.particulars.read()?;
     let guardian = arguments.guardian_file.as_deref().map(subject::from_file).transpose()?;
     Ok(OpenCaseRequest {
         request_id: arguments.request_id.unwrap_or_else(|| SystemClock.new_id().to_string()),
@@ -98,6 +105,10 @@ fn request(arguments: Arguments) -> Result<OpenCaseRequest, Failure> {
         policy_version: arguments.policy_version,
         channel: arguments.channel,
         regimes: arguments.regimes,
+        corrections,
+        uses,
+        purposes,
+        lift,
         minor: arguments.minor,
         guardian: guardian.map(|identifiers| Subject { identifiers }),
     })

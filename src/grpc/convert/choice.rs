@@ -3,7 +3,7 @@
 use crate::{
     domain::{
         Action, BreakerState, CaseReason, CaseState, GroundCode, LegalBasis, NoticeType, Right, TaskKind,
-        TaskReason, TaskState,
+        TaskReason, TaskState, Use, follow_up::Unscheduled,
     },
     proto::{downstream::v1 as shared, v1},
 };
@@ -52,7 +52,9 @@ table!(
 );
 table!(
     /// What a task asks.
-    task_kind: TaskKind => v1::TaskKind { Resolve, Collect, Erase }
+    task_kind: TaskKind => v1::TaskKind {
+        Resolve, Collect, Erase, Rectify, Restrict, Object, WithdrawConsent,
+    }
 );
 table!(
     /// Where a task stands.
@@ -64,8 +66,15 @@ table!(
     /// Why a task is there.
     task_reason: TaskReason => v1::TaskReason {
         NoKnownIdentifier, RightNotSupported, OutOfScope, Unavailable, ContractViolation, Rejected,
-        ErasureUnconfirmed, DownstreamUnknown, NotDescribed, Internal, AwaitsPerson, ResolvedByPerson,
+        ErasureUnconfirmed, DownstreamUnknown, NotDescribed, Internal,
+        ChangeUnconfirmed,
+        LegalHold,
+        AwaitsPerson, ResolvedByPerson,
     }
+);
+table!(
+    /// Why something retained has no follow-up.
+    unscheduled: Unscheduled => v1::UnscheduledReason { NoReleaseTime, InVain }
 );
 table!(
     /// Grounds.
@@ -85,9 +94,24 @@ table!(
     action: Action => shared::Action { Erase, Anonymise, Restrict, Retain }
 );
 
+table!(
+    /// Uses that a person can object to.
+    r#use: Use => shared::Use { DirectMarketing, Profiling, SaleOrSharing }
+);
+
+/// The use of a number; absent if there is none.
+pub(super) fn use_of(number: i32) -> Option<Use> {
+    Use::ALL.iter().copied().find(|each| r#use(*each) as i32 == number)
+}
+
 /// The right of a number; absent if there is none.
 pub(super) fn right_of(number: i32) -> Option<Right> {
     Right::ALL.iter().copied().find(|each| right(*each) as i32 == number)
+}
+
+/// The ground of a number; absent if there is none.
+pub(super) fn ground_code_of(number: i32) -> Option<GroundCode> {
+    GroundCode::ALL.iter().copied().find(|each| ground_code(*each) as i32 == number)
 }
 
 /// The case state of a number; absent if no case is ever in it.
@@ -129,11 +153,17 @@ mod tests {
         for each in TaskReason::ALL {
             same_name(task_reason(*each).as_str_name(), "TASK_REASON_", each.as_str());
         }
+        for each in Unscheduled::ALL {
+            same_name(unscheduled(*each).as_str_name(), "UNSCHEDULED_REASON_", each.as_str());
+        }
         for each in GroundCode::ALL {
             same_name(ground_code(*each).as_str_name(), "GROUND_CODE_", each.as_str());
         }
         for each in LegalBasis::ALL {
             same_name(legal_basis(*each).as_str_name(), "LEGAL_BASIS_", each.as_str());
+        }
+        for each in Use::ALL {
+            same_name(r#use(*each).as_str_name(), "USE_", each.as_str());
         }
         for each in Action::ALL {
             same_name(action(*each).as_str_name(), "ACTION_", each.as_str());

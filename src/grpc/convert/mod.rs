@@ -4,8 +4,10 @@ mod case;
 mod category;
 mod choice;
 mod downstream;
+mod hold;
 mod notice;
 mod opening;
+mod particulars;
 mod preview;
 mod request;
 mod resolution;
@@ -16,6 +18,7 @@ mod tests;
 
 pub(super) use case::{case, export};
 pub(super) use downstream::{check, downstream, downstream_in_brief};
+pub(super) use hold::{hold, hold_filter, new_hold, placed_hold, release_hold};
 pub(super) use notice::{notice, notice_filter, webhook};
 pub(super) use opening::refused;
 pub(super) use preview::preview;

@@ -19,7 +19,7 @@ pub(crate) fn resolution(message: Option<ResolveTaskRequest>, by: String) -> Res
     };
     let mut faults = Faults::default();
     let task_id: Option<TaskId> = faults.take("resolution.task_id", said.task_id.parse());
-    request::note(&mut faults, "resolution.note", &said.note);
+    request::text(&mut faults, "resolution.note", &said.note, 0..=request::NOTE_BYTES_MAX);
     let outcome = match said.outcome {
         Some(Outcome::Done(outcome)) => {
             Some(ResolvedAs::Said(EraseResponse { answer: Some(Answer::Outcome(outcome)) }))

@@ -7,7 +7,7 @@ use rightful::{
     proto::v1::{
         Case, CaseState, Downstream, GetCaseRequest, ListCasesRequest, ListDownstreamsRequest,
         case_service_client::CaseServiceClient, downstream_service_client::DownstreamServiceClient,
-        notice_service_client::NoticeServiceClient,
+        hold_service_client::HoldServiceClient, notice_service_client::NoticeServiceClient,
     },
 };
 use tempfile::TempDir;
@@ -271,6 +271,11 @@ impl World {
     /// The downstreams' service.
     pub fn downstreams(&self) -> DownstreamServiceClient<Channel> {
         DownstreamServiceClient::new(self.channel())
+    }
+
+    /// The holds' service.
+    pub fn holds(&self) -> HoldServiceClient<Channel> {
+        HoldServiceClient::new(self.channel())
     }
 
     /// The notices' service.
