@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::proto::{
     downstream::v1::{Action, GroundCode, LegalBasis, Right, Use},
-    v1::{CaseReason, CaseState, TaskKind, TaskReason, TaskState},
+    v1::{CaseReason, CaseState, TaskKind, TaskReason, TaskState, UnscheduledReason},
 };
 
 macro_rules! words {
@@ -33,6 +33,8 @@ words! {
     task_state: TaskState, "TASK_STATE_";
     /// Why.
     task_reason: TaskReason, "TASK_REASON_";
+    /// Why nothing comes for what is retained.
+    unscheduled: UnscheduledReason, "UNSCHEDULED_REASON_";
     /// What is done with a category.
     action: Action, "ACTION_";
     /// Why something stays.

@@ -4,6 +4,7 @@
 
 mod check;
 mod downstream;
+mod retention;
 mod section;
 mod settings;
 
@@ -11,6 +12,7 @@ mod settings;
 mod tests;
 
 pub use downstream::Downstream;
+pub use retention::Retention;
 pub use section::{Controller, Engine, Keys, Limits, LogFormat, Policy, Server, Storage, Store, Telemetry};
 
 use std::{
@@ -52,6 +54,8 @@ pub struct Config {
     pub retry: retry::Policy,
     /// `[breaker]`: when a downstream that fails again and again is left alone.
     pub breaker: breaker::Policy,
+    /// `[retention]`: what is kept, for how long and why.
+    pub retention: Retention,
     /// `[telemetry]`: logs, traces and metrics.
     pub telemetry: Telemetry,
     /// `[[downstream]]`: the registered services, in the order of the file, each name once.

@@ -37,6 +37,8 @@ fn the_example_is_the_defaults() {
         from("[[downstream]]\nname = 'billing'\nendpoint = 'http://127.0.0.1:7001'").unwrap().downstreams
     );
     uncommented.downstreams.clear();
+    assert_eq!(uncommented.retention.policy.rules.len(), 1);
+    uncommented.retention.policy.rules.clear();
     assert_eq!(uncommented, Config::default());
 }
 

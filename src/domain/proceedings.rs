@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Correction, Particulars};
+use super::{Correction, FollowUps, Particulars};
 
 /// All of it. A field that an older version did not write has its default.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +16,8 @@ pub struct Proceedings {
     pub regimes: Vec<String>,
     /// What exactly is asked for, beyond the right.
     pub particulars: Particulars,
+    /// The erasures that are to come for what was retained.
+    pub follow_ups: FollowUps,
 }
 
 /// What a case holds of the person beside the identifiers. It is sealed under the case's key, and destroyed with it.

@@ -6,6 +6,8 @@
 //! | blocked | skip | skipped |
 //! | pending, working, verifying | postpone | the same, later |
 //! | pending | note | pending (what was found before the erasure or change is kept) |
+//! | pending | hold | pending (a legal hold stops it) |
+//! | pending | unhold | pending (no legal hold stops it any longer) |
 //! | pending, working | accept | working |
 //! | working | forget | pending (the downstream has lost it: it is sent again) |
 //! | pending, working | erase, change | verifying |
@@ -100,6 +102,8 @@ named! {
         Internal = "internal",
         /// What was collected again does not show the change.
         ChangeUnconfirmed = "change_unconfirmed",
+        /// A legal hold covers the subject.
+        LegalHold = "legal_hold",
     }
 }
 
@@ -114,6 +118,10 @@ named! {
         Postpone = "postpone",
         /// What was found before the erasure or change is written down.
         Note = "note",
+        /// A legal hold stops it before anything is sent.
+        Hold = "hold",
+        /// No hold stops it any longer.
+        Unhold = "unhold",
         /// The downstream works on it.
         Accept = "accept",
         /// The downstream does not know the task that it accepted.
@@ -147,9 +155,8 @@ impl TaskState {
             | (S::Working, E::Forget)
             | (S::NeedsAttention | S::Refused, E::Retry) => Ok(S::Pending),
             (S::Blocked, E::Skip) => Ok(S::Skipped),
-            (S::Pending | S::Working | S::Verifying, E::Postpone | E::Retry) | (S::Pending, E::Note) => {
-                Ok(self)
-            }
+            (S::Pending | S::Working | S::Verifying, E::Postpone | E::Retry)
+            | (S::Pending, E::Note | E::Hold | E::Unhold) => Ok(self),
             (S::Pending | S::Working, E::Accept) => Ok(S::Working),
             (S::Pending | S::Working, E::Erase | E::Change) => Ok(S::Verifying),
             (S::Pending | S::Working | S::Verifying, E::Finish) => Ok(S::Done),
@@ -160,12 +167,14 @@ impl TaskState {
                 Ok(S::Cancelled)
             }
             (S::Pending, E::Unblock | E::Skip | E::Forget | E::Replan)
-            | (S::Working, E::Unblock | E::Skip | E::Note | E::Replan)
+            | (S::Working, E::Unblock | E::Skip | E::Note | E::Hold | E::Unhold | E::Replan)
             | (
                 S::Verifying,
                 E::Unblock
                 | E::Skip
                 | E::Note
+                | E::Hold
+                | E::Unhold
                 | E::Accept
                 | E::Forget
                 | E::Erase
@@ -313,6 +322,19 @@ pub struct Task {
 }
 
 impl Task {
+    /// Whether it takes data away: a legal hold stops it.
+    pub fn takes_away(&self) -> bool {
+        match &self.ask {
+            Ask::Erase { directives } => directives.iter().any(|directive| directive.action.takes_away()),
+            _ => false,
+        }
+    }
+
+    /// Whether a legal hold stops it just now.
+    pub fn is_held(&self) -> bool {
+        self.state == TaskState::Pending && self.reason == Some(TaskReason::LegalHold)
+    }
+
     /// What kind of task.
     pub const fn kind(&self) -> TaskKind {
         self.ask.kind()

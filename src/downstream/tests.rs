@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::{
-    domain::{Action, Ask, Directive, Identifier, Subject, TaskReason},
+    domain::{Action, Ask, Directive, DirectiveSource, Identifier, Subject, TaskReason},
     proto::downstream::v1::{
         self,
         subject_data_service_server::{SubjectDataService, SubjectDataServiceServer},
@@ -306,8 +306,13 @@ async fn an_erasure_carries_its_key_and_its_trace() {
     let fake = Fake::default();
     let seen = fake.seen.clone();
     let client = serve(fake, PATIENT).await;
-    let directives =
-        vec![Directive { category: "notes".into(), action: Action::Erase, ground: None, period: None }];
+    let directives = vec![Directive {
+        category: "notes".into(),
+        action: Action::Erase,
+        ground: None,
+        period: None,
+        source: DirectiveSource::Default,
+    }];
     let (subject, ask) = (subject(), Ask::Erase { directives });
     let change = Change { call_id: CALL, subject: &subject, ask: &ask, corrections: &[], dry_run: false };
     let trace = "0af7651916cd43dd8448eb211c80319c";

@@ -154,6 +154,12 @@ async fn step(
     let key = Arc::new(key);
     let attempt =
         Attempt { engine: engine.clone(), client, key, subject, corrections, progress, token, task };
+    if attempt.task.takes_away() && attempt.task.state == TaskState::Pending {
+        // Right before whatever comes next: an Erase, or what is noted for it.
+        if let Some(step) = attempt.look_for_holds().await? {
+            return Ok(step);
+        }
+    }
     match (attempt.task.state, &attempt.task.ask) {
         (_, Ask::Resolve { wanted }) => attempt.resolve(wanted).await,
         (_, Ask::Collect { .. }) => attempt.store().await,

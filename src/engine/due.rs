@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::{Engine, Error};
 use crate::{
-    domain::{Lane, TaskEvent, TaskId, TaskReason},
+    domain::{Lane, Task, TaskEvent, TaskId, TaskReason},
     store::{self, CaseFile, StoredCase},
 };
 
@@ -25,11 +25,16 @@ impl Engine {
     }
 }
 
+/// A task that a legal hold stops waits for its release, however long that takes and whoever is away meanwhile.
+fn may_be_given_up(task: &Task) -> bool {
+    task.state.is_active() && !task.is_held()
+}
+
 fn give_up_unreachable(file: &mut CaseFile, lanes: &BTreeMap<String, Lane>) -> Result<(), store::Error> {
     file.work = None;
     file.attempts = 0;
     let mut lost: Vec<(TaskId, &str)> = Vec::new();
-    for task in file.tasks.iter().filter(|task| task.state.is_active() && !file.is_leased(task.id)) {
+    for task in file.tasks.iter().filter(|task| may_be_given_up(task) && !file.is_leased(task.id)) {
         match lanes.get(&task.downstream) {
             Some(lane) if lane.pause.is_some() => {
                 lost.push((task.id, "the downstream was paused when the case was due"));

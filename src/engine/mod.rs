@@ -15,6 +15,7 @@ mod download;
 mod due;
 mod error;
 mod expire;
+mod hold;
 mod judge;
 mod lane;
 mod lease;
@@ -24,6 +25,7 @@ mod plan;
 mod preview;
 mod read;
 mod record;
+mod release;
 mod resolve;
 mod retry;
 mod settle;
@@ -42,7 +44,7 @@ pub use error::Error;
 
 use crate::{
     clock::Clock,
-    domain::{Period, breaker, retry::Policy},
+    domain::{Period, breaker, retention, retry::Policy},
     downstream::Registry,
     export::{Controller, Storage},
     store::Store,
@@ -67,6 +69,8 @@ pub struct Settings {
     pub respond_within: Period,
     /// How long an export, and all personal data of a settled case, is kept.
     pub export_lives: Period,
+    /// What is retained, anonymised or restricted instead of erased.
+    pub retention: retention::Policy,
     /// How failures are retried.
     pub retry: Policy,
     /// When a downstream that fails again and again is left alone.

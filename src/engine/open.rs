@@ -76,6 +76,7 @@ impl Engine {
                 channel: new.channel.clone(),
                 regimes: new.regimes.clone(),
                 particulars: new.particulars.clone(),
+                ..Proceedings::default()
             },
             pseudonym: self.0.ring.pseudonym(&new.subject),
         };

@@ -25,7 +25,10 @@ impl Engine {
     /// The plan, as of what is known of the downstreams now.
     pub(super) fn plan(&self, wish: &Wish<'_>) -> Vec<Planned> {
         let downstreams = self.0.directory.all();
-        plan(wish, &directory::registered(&downstreams))
+        let mut planned = plan(wish, &directory::registered(&downstreams));
+        let capabilities = |name: &str| downstreams.get(name)?.capabilities.as_deref().cloned();
+        self.0.settings.retention.direct(&mut planned, capabilities);
+        planned
     }
 
     /// The downstreams in scope that have never described themselves.

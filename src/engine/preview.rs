@@ -25,7 +25,8 @@ impl Engine {
         });
         let tasks = join_all(planned.into_iter().map(|planned| self.preview_task(planned, &new))).await;
         let received_at = new.received_at.unwrap_or_else(|| self.0.clock.now());
-        Ok(Preview { tasks, due_at: self.0.settings.respond_within.after(received_at) })
+        let due_at = self.0.settings.respond_within.after(received_at);
+        Ok(Preview { tasks, due_at, holds: self.holds_on(&new.subject).await? })
     }
 
     async fn preview_task(&self, planned: Planned, new: &NewPreview) -> PreviewTask {

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use super::{Engine, attempt::Trouble, open};
+use super::{Engine, attempt::Trouble, hold, open};
 use crate::{
     domain::{
-        Ask, CategoryResult, Ground, Identifier, Task, TaskEvent, TaskId, TaskReason, confirmation,
+        Ask, CategoryResult, Ground, HoldId, Identifier, Task, TaskEvent, TaskId, TaskReason, confirmation,
         retry::Policy,
     },
     downstream::Failure,
@@ -36,6 +36,10 @@ pub(super) enum Step {
     },
     /// What there is before the erasure or change.
     Noted(Vec<CategoryResult>),
+    /// This legal hold stops it: nothing was sent.
+    Held(HoldId),
+    /// No legal hold stops it any longer.
+    Unheld,
     /// The downstream works on it.
     Accepted {
         /// When to ask again.
@@ -56,12 +60,19 @@ pub(super) enum Step {
 }
 
 impl Step {
+    /// Whether the downstream said it.
+    const fn is_an_answer(&self) -> bool {
+        !matches!(self, Self::Held(_) | Self::Unheld)
+    }
+
     /// What it is called in metrics.
     pub(super) const fn name(&self) -> &'static str {
         match self {
             Self::Resolved(_) => "resolved",
             Self::Collected { .. } => "collected",
             Self::Noted(_) => "noted",
+            Self::Held(_) => "held",
+            Self::Unheld => "unheld",
             Self::Accepted { .. } => "accepted",
             Self::Forgotten => "forgotten",
             Self::Erased(_) => "erased",
@@ -87,8 +98,10 @@ pub(super) struct Found {
 impl Engine {
     /// Records what an attempt brought.
     pub(super) async fn record(&self, task: &Task, token: Uuid, step: Step) -> Result<(), store::Error> {
-        self.0.directory.note(&task.downstream, None);
-        self.note_answer(&task.downstream);
+        if step.is_an_answer() {
+            self.0.directory.note(&task.downstream, None);
+            self.note_answer(&task.downstream);
+        }
         let id = task.id;
         let change = move |file: &mut CaseFile| {
             file.holds(id, token)?;
@@ -192,6 +205,11 @@ fn fail(
 }
 
 fn take_step(file: &mut CaseFile, id: TaskId, step: &Step) -> Result<(), store::Error> {
+    match step {
+        Step::Held(hold) => return hold::stop(file, id, *hold),
+        Step::Unheld => return hold::let_go(file, id),
+        _ => {}
+    }
     let now = file.now;
     let task = file.task_mut(id)?;
     task.last_error = None;
@@ -208,7 +226,9 @@ fn take_step(file: &mut CaseFile, id: TaskId, step: &Step) -> Result<(), store::
             file.set_parts(id, Some(parts.clone()));
             file.move_task(id, TaskEvent::Finish, None)
         }
+        // A fresh count: from here on a failure may mean that the Erase was received.
         Step::Noted(results) => {
+            task.attempts = 0;
             task.results.clone_from(results);
             file.move_task(id, TaskEvent::Note, None)
         }
@@ -217,6 +237,7 @@ fn take_step(file: &mut CaseFile, id: TaskId, step: &Step) -> Result<(), store::
             task.due_at = Some(now.saturating_add(*poll_after).unwrap_or(Timestamp::MAX));
             file.move_task(id, TaskEvent::Accept, None)
         }
+        Step::Held(_) | Step::Unheld => Ok(()),
         Step::Forgotten => file.move_task(id, TaskEvent::Forget, None),
         Step::Erased(results) => {
             task.attempts = 0;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::Error;
 use super::bag::pretty;
 use super::facts::{Controller, Facts};
+use crate::domain::follow_up::{Categories, FollowUp, Left};
 use crate::domain::outcome::Tally;
 use crate::domain::statement::{Proof, Standing, Statement};
 use crate::domain::{
@@ -42,6 +43,20 @@ struct Receipt {
     complete: bool,
     controller: ControllerFacts,
     downstreams: Vec<Downstream>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    follow_up_of: Option<CaseId>,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    releases: Vec<Release>,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    unscheduled: Vec<Left>,
+}
+
+/// When something that is retained now will be erased.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Release {
+    release_time: jiff::Timestamp,
+    categories: Categories,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -121,6 +136,11 @@ struct Retained {
 pub fn render(facts: &Facts) -> Vec<u8> {
     let case = &facts.case;
     let particulars = &case.proceedings.particulars;
+    let follow_ups = &case.proceedings.follow_ups;
+    let release = |follow_up: &FollowUp| Release {
+        release_time: follow_up.released.at,
+        categories: follow_up.released.categories.clone(),
+    };
     let Controller { name, contact, complaint_body } = facts.controller.clone();
     pretty(&Receipt {
         schema: "receipt.schema.json".to_owned(),
@@ -140,6 +160,9 @@ pub fn render(facts: &Facts) -> Vec<u8> {
         complete: facts.is_complete(),
         controller: ControllerFacts { name, contact, complaint_body },
         downstreams: facts.statements.iter().map(|statement| downstream(facts, statement)).collect(),
+        follow_up_of: follow_ups.of.as_ref().map(|origin| origin.case_id),
+        releases: follow_ups.ahead().map(release).collect(),
+        unscheduled: follow_ups.left.clone(),
     })
 }
 

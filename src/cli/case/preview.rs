@@ -75,6 +75,10 @@ pub(in crate::cli) fn shown(preview: &PreviewCaseResponse, now: Timestamp) -> St
         ]);
     }
     let mut text = format!("would be due {}\n\n{}", time::shown(preview.due_time.as_ref(), now), plan.text());
+    if !preview.hold_ids.is_empty() {
+        text.push_str("\n\nerasures would wait for the release of: ");
+        text.push_str(&preview.hold_ids.join(", "));
+    }
     if let Some(effects) = effects(&preview.tasks) {
         text.push_str("\n\n");
         text.push_str(&effects);

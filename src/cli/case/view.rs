@@ -11,7 +11,8 @@ use crate::{
     proto::{
         downstream::v1::Right,
         v1::{
-            Case, CaseReason, CaseState, CategoryResult, CorrectionRef, Task, TaskKind, TaskReason, TaskState,
+            Case, CaseReason, CaseState, CategoryResult, CorrectionRef, FollowUp, Task, TaskKind, TaskReason,
+            TaskState,
         },
     },
 };
@@ -58,6 +59,14 @@ fn facts(case: &Case, now: Timestamp) -> String {
     table.fact("corrects", case.corrections.iter().map(corrected).collect::<Vec<_>>().join(", "));
     table.fact("labels", labels(case));
     table.fact("policy", case.policy_version.as_str());
+    table.fact("follows up", case.follow_up_of_case_id.as_str());
+    for follow_up in &case.follow_ups {
+        table.fact("released", released(follow_up, now));
+    }
+    for left in &case.unscheduled {
+        let text = format!("{}/{}: {}", left.downstream, left.category, words::unscheduled(left.reason));
+        table.fact("stays", Field::toned(text, Tone::Bad));
+    }
     if let Some(export) = &case.export {
         table.fact("export", format!("{}, {} bytes", export.file_name, words::grouped(export.size_bytes)));
         table.fact("sha256", export.sha256.as_str());
@@ -70,6 +79,18 @@ fn facts(case: &Case, now: Timestamp) -> String {
 fn corrected(of: &CorrectionRef) -> String {
     let downstream = if of.downstream.is_empty() { String::new() } else { format!("{}/", of.downstream) };
     format!("{downstream}{} {}", of.category, of.field)
+}
+
+/// `2031-01-01T00:00:00Z (in 1,500 days): billing/invoices`, with the case that it became.
+fn released(follow_up: &FollowUp, now: Timestamp) -> String {
+    let of = follow_up
+        .categories
+        .iter()
+        .flat_map(|of| of.categories.iter().map(move |category| format!("{}/{category}", of.downstream)));
+    let what: Vec<String> = of.collect();
+    let begun =
+        if follow_up.case_id.is_empty() { String::new() } else { format!(", case {}", follow_up.case_id) };
+    format!("{}: {}{begun}", time::shown(follow_up.release_time.as_ref(), now), what.join(", "))
 }
 
 /// One row for each task.

@@ -1,7 +1,7 @@
 //! Outcomes: only what was asked for, and bounded.
 
 use super::*;
-use crate::domain::{Action, CategoryPurposes, Directive, GroundCode, TaskReason};
+use crate::domain::{Action, CategoryPurposes, Directive, DirectiveSource, GroundCode, TaskReason};
 
 fn erase(categories: &[&str]) -> Ask {
     let directive = |category: &&str| Directive {
@@ -9,6 +9,7 @@ fn erase(categories: &[&str]) -> Ask {
         action: Action::Erase,
         ground: None,
         period: None,
+        source: DirectiveSource::Default,
     };
     Ask::Erase { directives: categories.iter().map(directive).collect() }
 }

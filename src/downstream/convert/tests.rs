@@ -1,10 +1,16 @@
 //! Grounds, directives and identifiers, there and back.
 
 use super::*;
-use crate::domain::Period;
+use crate::domain::{DirectiveSource, Period};
 
 fn directive(category: &str) -> Directive {
-    Directive { category: category.into(), action: Action::Erase, ground: None, period: None }
+    Directive {
+        category: category.into(),
+        action: Action::Erase,
+        ground: None,
+        period: None,
+        source: DirectiveSource::Default,
+    }
 }
 
 fn law() -> v1::Ground {
@@ -44,6 +50,7 @@ fn directives_say_why_and_for_how_long() {
         action: Action::Retain,
         ground: ground(Some(law())).ok(),
         period: Period::new("P7Y").ok(),
+        source: DirectiveSource::Described,
     };
     let sent = directives(&[retain, directive("payments")]);
     assert_eq!((sent[0].action(), sent[0].period.as_str()), (v1::Action::Retain, "P7Y"));

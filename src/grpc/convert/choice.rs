@@ -3,7 +3,7 @@
 use crate::{
     domain::{
         Action, BreakerState, CaseReason, CaseState, GroundCode, LegalBasis, Right, TaskKind, TaskReason,
-        TaskState, Use,
+        TaskState, Use, follow_up::Unscheduled,
     },
     proto::{downstream::v1 as shared, v1},
 };
@@ -60,7 +60,12 @@ table!(
         NoKnownIdentifier, RightNotSupported, OutOfScope, Unavailable, ContractViolation, Rejected,
         ErasureUnconfirmed, DownstreamUnknown, NotDescribed, Internal,
         ChangeUnconfirmed,
+        LegalHold,
     }
+);
+table!(
+    /// Why something retained has no follow-up.
+    unscheduled: Unscheduled => v1::UnscheduledReason { NoReleaseTime, InVain }
 );
 table!(
     /// Grounds.
@@ -93,6 +98,11 @@ pub(super) fn use_of(number: i32) -> Option<Use> {
 /// The right of a number; absent if there is none.
 pub(super) fn right_of(number: i32) -> Option<Right> {
     Right::ALL.iter().copied().find(|each| right(*each) as i32 == number)
+}
+
+/// The ground of a number; absent if there is none.
+pub(super) fn ground_code_of(number: i32) -> Option<GroundCode> {
+    GroundCode::ALL.iter().copied().find(|each| ground_code(*each) as i32 == number)
 }
 
 /// The case state of a number; absent if no case is ever in it.
@@ -128,6 +138,9 @@ mod tests {
         }
         for each in TaskReason::ALL {
             same_name(task_reason(*each).as_str_name(), "TASK_REASON_", each.as_str());
+        }
+        for each in Unscheduled::ALL {
+            same_name(unscheduled(*each).as_str_name(), "UNSCHEDULED_REASON_", each.as_str());
         }
         for each in GroundCode::ALL {
             same_name(ground_code(*each).as_str_name(), "GROUND_CODE_", each.as_str());

@@ -4,6 +4,7 @@ mod case;
 mod category;
 mod choice;
 mod downstream;
+mod hold;
 mod opening;
 mod particulars;
 mod preview;
@@ -15,6 +16,7 @@ mod tests;
 
 pub(super) use case::{case, export};
 pub(super) use downstream::{check, downstream, downstream_in_brief};
+pub(super) use hold::{hold, hold_filter, new_hold, placed_hold, release_hold};
 pub(super) use opening::refused;
 pub(super) use preview::preview;
 pub(super) use request::{downstream_name, filter, id, new_case, new_preview, pause};

@@ -2,7 +2,7 @@
 
 use super::{category, choice, time};
 use crate::{
-    domain::Ask,
+    domain::{Ask, Directive, DirectiveSource},
     engine::{Preview, PreviewTask},
     proto::{downstream::v1 as shared, v1},
 };
@@ -12,6 +12,7 @@ pub(crate) fn preview(preview: Preview) -> v1::PreviewCaseResponse {
     v1::PreviewCaseResponse {
         tasks: preview.tasks.into_iter().map(task).collect(),
         due_time: Some(time::time(preview.due_at)),
+        hold_ids: preview.holds.iter().map(ToString::to_string).collect(),
     }
 }
 
@@ -31,10 +32,25 @@ fn task(task: PreviewTask) -> v1::PlannedTask {
         reason: task.reason.map_or(0, |reason| choice::task_reason(reason).into()),
         // A plan has far fewer tasks than a u32 counts.
         waits_for: task.waits_for.into_iter().filter_map(|position| position.try_into().ok()).collect(),
+        directive_origins: origins(&task.ask),
         directives: directives(task.ask),
         dry_run,
         dry_run_note,
     }
+}
+
+/// Who says what an erasure asks for.
+fn origins(ask: &Ask) -> Vec<v1::DirectiveOrigin> {
+    let Ask::Erase { directives } = ask else { return Vec::new() };
+    let origin = |directive: &Directive| {
+        let (source, rule) = match directive.source {
+            DirectiveSource::Default => (v1::DirectiveSource::Default, 0),
+            DirectiveSource::Described => (v1::DirectiveSource::Described, 0),
+            DirectiveSource::Configured { rule } => (v1::DirectiveSource::Configured, rule),
+        };
+        v1::DirectiveOrigin { source: source.into(), rule }
+    };
+    directives.iter().map(origin).collect()
 }
 
 /// An erasure's directives; the categories of all else, which have no action.

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
+    ops::RangeInclusive,
     str::FromStr,
 };
 
@@ -25,9 +26,9 @@ use crate::{
 /// A person has a handful of names; what downstreams resolve has room beside them (`domain::subject`).
 const IDENTIFIERS_MAX: usize = 32;
 /// A UUID or a ticket number, not a document.
-const REQUEST_ID_BYTES_MAX: usize = 128;
+pub(super) const REQUEST_ID_BYTES_MAX: usize = 128;
 /// Why a downstream is paused: a sentence, and a link to what is done about it.
-const NOTE_BYTES_MAX: usize = 256;
+pub(super) const NOTE_BYTES_MAX: usize = 256;
 /// A version, not a text.
 const POLICY_VERSION_BYTES_MAX: usize = 64;
 /// References of the caller, kept with the case and shown in lists.
@@ -153,9 +154,7 @@ pub(crate) fn pause(request: v1::PauseDownstreamRequest) -> Result<(String, Stri
     if !is_name(&request.name) {
         faults.push("name", NAME_RULE);
     }
-    if request.note.len() > NOTE_BYTES_MAX || request.note.chars().any(char::is_control) {
-        faults.push("note", format!("must be at most {NOTE_BYTES_MAX} bytes without control characters"));
-    }
+    text(&mut faults, "note", &request.note, 0..=NOTE_BYTES_MAX);
     faults.or((request.name, request.note))
 }
 
@@ -172,7 +171,7 @@ fn served_right(faults: &mut Faults, number: i32) -> Right {
     })
 }
 
-fn subject(faults: &mut Faults, subject: Option<shared::Subject>) -> Subject {
+pub(super) fn subject(faults: &mut Faults, subject: Option<shared::Subject>) -> Subject {
     let identifiers = subject.map(|subject| subject.identifiers).unwrap_or_default();
     if !(1..=IDENTIFIERS_MAX).contains(&identifiers.len()) {
         faults.push("subject.identifiers", format!("must have 1 to {IDENTIFIERS_MAX} entries"));
@@ -273,7 +272,17 @@ fn labels(faults: &mut Faults, given: HashMap<String, String>) -> BTreeMap<Strin
     labels
 }
 
-fn ascii(faults: &mut Faults, field: &str, text: &str, bytes: std::ops::RangeInclusive<usize>) {
+pub(super) fn text(faults: &mut Faults, field: &str, text: &str, bytes: RangeInclusive<usize>) {
+    if !bytes.contains(&text.len()) || text.chars().any(char::is_control) {
+        let rule = match bytes.start() {
+            0 => format!("must be at most {} bytes without control characters", bytes.end()),
+            least => format!("must be {least} to {} bytes without control characters", bytes.end()),
+        };
+        faults.push(field, rule);
+    }
+}
+
+pub(super) fn ascii(faults: &mut Faults, field: &str, text: &str, bytes: RangeInclusive<usize>) {
     if !bytes.contains(&text.len()) || !text.bytes().all(|b| matches!(b, b' '..=b'~')) {
         let rule = format!("must be {} to {} bytes of printable ASCII", bytes.start(), bytes.end());
         faults.push(field, rule);

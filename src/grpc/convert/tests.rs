@@ -318,7 +318,7 @@ fn a_preview_shows_its_dry_run_or_why_there_is_none() {
         dry_run,
     };
     let tasks = vec![task(Some(Ok(vec![outcome()]))), task(Some(Err("has none".into()))), task(None)];
-    let shown = preview(Preview { tasks, due_at: now() });
+    let shown = preview(Preview { tasks, due_at: now(), holds: Vec::new() });
     assert_eq!(shown.tasks[0].dry_run.as_ref().unwrap().categories[0].erased, 1);
     assert_eq!((shown.tasks[1].dry_run.as_ref(), shown.tasks[1].dry_run_note.as_str()), (None, "has none"));
     assert_eq!((shown.tasks[2].dry_run.as_ref(), shown.tasks[2].dry_run_note.as_str()), (None, ""));

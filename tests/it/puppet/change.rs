@@ -8,7 +8,7 @@ use rightful::proto::downstream::v1::{
     WithdrawConsentRequest, Working, get_task_response::Answer,
 };
 
-use super::{Fault, Inner, Person, person, rights};
+use super::{Fault, Gone, Inner, Person, person, rights};
 
 /// How long a puppet asks to be left alone while it works: the least that rightful keeps to.
 const POLL_AFTER: prost_types::Duration = prost_types::Duration { seconds: 0, nanos: 100_000_000 };
@@ -80,7 +80,7 @@ pub fn change(inner: &mut Inner, work: Work, fault: Option<&Fault>) -> Answer {
     match fault {
         Some(Fault::Refuse(ground)) => return Answer::Refusal(Refusal { ground: Some(ground.clone()) }),
         Some(Fault::Claim(outcome)) => return Answer::Outcome(outcome.clone()),
-        _ if dry_run => return Answer::Outcome(apply(&mut inner.people.clone(), inner, &work, false)),
+        _ if dry_run => return Answer::Outcome(apply(&mut inner.people.clone(), inner, &work, false).0),
         _ => {}
     }
     if let Some(known) = inner.tasks.known.get(&task_id) {
@@ -116,8 +116,9 @@ fn progress(inner: &mut Inner, task_id: &str) -> Option<Answer> {
     }
     let (work, half) = (known.work.clone(), known.half);
     let mut people = std::mem::take(&mut inner.people);
-    let outcome = apply(&mut people, inner, &work, half);
+    let (outcome, gone) = apply(&mut people, inner, &work, half);
     inner.people = people;
+    inner.journal.gone.extend(gone);
     inner.journal.effect(task_id);
     let answer = Answer::Outcome(outcome);
     inner.tasks.known.get_mut(task_id)?.answer = Some(answer.clone());
@@ -125,17 +126,23 @@ fn progress(inner: &mut Inner, task_id: &str) -> Option<Answer> {
 }
 
 /// Changes `people`, or only every second record of what it says it changed.
-fn apply(people: &mut [Person], inner: &Inner, work: &Work, half: bool) -> Outcome {
+fn apply(people: &mut [Person], inner: &Inner, work: &Work, half: bool) -> (Outcome, Vec<Gone>) {
     let subject = work.subject();
     let understands = &inner.description.understands;
     let meant = people.iter_mut().filter(|person| person.is_meant(&subject, understands));
+    let now = inner.clock.as_ref().map(|clock| clock.now());
+    let mut gone = Vec::new();
     let mut outcome = match work {
-        Work::Erase(request) => person::erase(meant, &request.directives, half),
+        Work::Erase(request) => {
+            let (outcome, erased) = person::erase(meant, &request.directives, half, now);
+            gone = erased;
+            outcome
+        }
         Work::Rectify(request) => rights::rectify(meant, &request.corrections, half),
         Work::Restrict(request) => rights::restrict(meant, &request.categories, request.lift, half),
         Work::Object(request) => rights::object(meant, request),
         Work::WithdrawConsent(request) => rights::withdraw(meant, &request.categories),
     };
     rights::tell(&mut outcome, &inner.description);
-    outcome
+    (outcome, gone)
 }

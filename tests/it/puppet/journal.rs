@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rightful::proto::downstream::v1::{Correction, Directive, Subject};
 use tokio::sync::watch;
 
-use super::Method;
+use super::{Gone, Method};
 
 /// Orders the calls of all puppets of a test.
 static ORDER: AtomicU64 = AtomicU64::new(0);
@@ -67,12 +67,13 @@ pub struct Journal {
     calls: Vec<Call>,
     /// The task id of each effect.
     pub effects: Vec<String>,
+    pub gone: Vec<Gone>,
     seen: watch::Sender<usize>,
 }
 
 impl Default for Journal {
     fn default() -> Self {
-        Self { calls: Vec::new(), effects: Vec::new(), seen: watch::Sender::new(0) }
+        Self { calls: Vec::new(), effects: Vec::new(), gone: Vec::new(), seen: watch::Sender::new(0) }
     }
 }
 

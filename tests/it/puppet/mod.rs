@@ -13,7 +13,7 @@ mod service;
 
 pub use fault::{Fault, Method};
 pub use journal::Call;
-pub use person::Person;
+pub use person::{Gone, Person};
 pub use profile::{Profile, category, ground};
 
 use std::{
@@ -21,8 +21,9 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
 };
 
-use rightful::proto::downstream::v1::{
-    DescribeResponse, subject_data_service_server::SubjectDataServiceServer,
+use rightful::{
+    clock::Clock,
+    proto::downstream::v1::{DescribeResponse, subject_data_service_server::SubjectDataServiceServer},
 };
 use tokio::sync::watch;
 use tokio_stream::wrappers::ReceiverStream;
@@ -44,6 +45,7 @@ struct Inner {
     tasks: change::Tasks,
     /// Items between two resume tokens; 0 sends none.
     token_every: usize,
+    clock: Option<Arc<dyn Clock>>,
     /// Calls that hang just now, and at the most at once so far.
     hanging: (usize, usize),
 }
@@ -109,6 +111,7 @@ impl Puppet {
             journal: Journal::default(),
             tasks: change::Tasks::default(),
             token_every: profile.token_every,
+            clock: profile.clock,
             hanging: (0, 0),
         };
         let healings = watch::Sender::new(0);
@@ -190,6 +193,16 @@ impl Puppet {
     /// How many calls hung at the same time at the most.
     pub fn hung_at_once(&self) -> usize {
         self.shared.lock().hanging.1
+    }
+
+    /// What it knows of somebody from now on.
+    pub fn learn(&self, person: Person) {
+        self.shared.lock().people.push(person);
+    }
+
+    /// Every record that went, and when: none before the first erasure of a puppet with a clock.
+    pub fn gone(&self) -> Vec<Gone> {
+        self.shared.lock().journal.gone.clone()
     }
 
     /// How many records and files it holds now.
