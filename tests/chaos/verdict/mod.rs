@@ -77,9 +77,7 @@ pub async fn judge(
     let stuck = quiet(world).await?;
     println!("quiet after {:.1} s", began.elapsed().as_secs_f64());
     if let Some((leases, work)) = stuck {
-        faults.add(format!(
-            "stuck for {STUCK_AFTER:?}: {leases} leases live, {work} things are to be done"
-        ));
+        faults.add(format!("stuck for {STUCK_AFTER:?}: {leases} leases live, {work} things are to be done"));
         faults.add_all("cases that do not end", &unsettled(world, cases).await?);
         return Ok(faults.into_lines());
     }
