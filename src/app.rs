@@ -161,6 +161,8 @@ fn engine_settings(config: &Config) -> engine::Settings {
         respond_within: config.policy.respond_within.clone(),
         export_lives: config.policy.export_lives.clone(),
         retention: config.retention.policy.clone(),
+        sweep_every: config.retention.sweep_every.clone(),
+        sweeps_run_by_themselves: config.retention.run_by_itself,
         retry: config.retry,
         breaker: config.breaker,
         calls_per_lane: config.engine.calls_per_lane,

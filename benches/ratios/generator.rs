@@ -16,7 +16,7 @@ use rightful::proto::downstream::v1::{
     Category, CategoryCount, CategoryOutcome, CollectRequest, CollectResponse, DescribeRequest,
     DescribeResponse, EraseRequest, EraseResponse, FileBegin, FileChunk, FileEnd, GetTaskRequest,
     GetTaskResponse, Outcome, Record, ResolveIdentifiersRequest, ResolveIdentifiersResponse, ResumeToken,
-    Right, Subject, Summary,
+    Right, Subject, Summary, SweepRetentionRequest, SweepRetentionResponse,
     collect_response::Item,
     erase_response::Answer,
     subject_data_service_server::{SubjectDataService, SubjectDataServiceServer},
@@ -151,6 +151,13 @@ impl SubjectDataService for Service {
 
     async fn get_task(&self, _: Request<GetTaskRequest>) -> Result<Response<GetTaskResponse>, Status> {
         Err(Status::not_found("everything was answered at once"))
+    }
+
+    async fn sweep_retention(
+        &self,
+        _: Request<SweepRetentionRequest>,
+    ) -> Result<Response<SweepRetentionResponse>, Status> {
+        Err(Status::unimplemented("it is not described as supported"))
     }
 }
 

@@ -23,8 +23,8 @@ use super::{
 use crate::proto::downstream::v1::{
     CollectRequest, CollectResponse, DescribeRequest, DescribeResponse, EraseRequest, EraseResponse,
     GetTaskRequest, GetTaskResponse, Identifier, Outcome, ResolveIdentifiersRequest,
-    ResolveIdentifiersResponse, Subject, erase_response, get_task_response,
-    subject_data_service_server::SubjectDataService,
+    ResolveIdentifiersResponse, Subject, SweepRetentionRequest, SweepRetentionResponse, erase_response,
+    get_task_response, subject_data_service_server::SubjectDataService,
 };
 
 /// Identifiers in one call, either way: the contract's bound.
@@ -205,6 +205,13 @@ impl<S: Source> SubjectDataService for Service<S> {
             erase_response::Answer::Refusal(refusal) => get_task_response::Answer::Refusal(refusal),
         };
         Ok(Response::new(GetTaskResponse { answer: Some(answer) }))
+    }
+
+    async fn sweep_retention(
+        &self,
+        _: Request<SweepRetentionRequest>,
+    ) -> Result<Response<SweepRetentionResponse>, Status> {
+        Err(Status::unimplemented("it is not described as supported"))
     }
 }
 

@@ -146,6 +146,23 @@ impl Client {
         }
     }
 
+    /// Has what outlived its period taken away, or tells with `dry_run` what would become of each category.
+    pub async fn sweep(
+        &self,
+        call_id: Uuid,
+        directives: &[Directive],
+        dry_run: bool,
+    ) -> Result<Answer, Failure> {
+        let request = v1::SweepRetentionRequest {
+            task_id: call_id.to_string(),
+            directives: convert::sweep_directives(directives),
+            dry_run,
+        };
+        let mut stub = self.stub.clone();
+        let response = self.unary(stub.sweep_retention(self.asked(request))).await?;
+        convert::sweep_answer(response, directives)
+    }
+
     /// A request that is to be answered within the call's time.
     fn asked<T>(&self, message: T) -> Request<T> {
         within_time(message, self.settings.call_timeout)

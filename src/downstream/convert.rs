@@ -53,6 +53,16 @@ pub(super) fn directives(directives: &[Directive]) -> Vec<v1::Directive> {
         .collect()
 }
 
+/// The directives of a sweep.
+pub(super) fn sweep_directives(directives: &[Directive]) -> Vec<v1::SweepDirective> {
+    let message = |directive: &Directive| v1::SweepDirective {
+        category: directive.category.clone(),
+        action: action_code(directive.action).into(),
+        period: directive.period.as_ref().map_or_else(String::new, |period| period.as_str().to_owned()),
+    };
+    directives.iter().map(message).collect()
+}
+
 const fn action_code(action: Action) -> v1::Action {
     match action {
         Action::Erase => v1::Action::Erase,
@@ -162,6 +172,20 @@ pub(super) fn task_answer(response: v1::GetTaskResponse, asked: &[Directive]) ->
         Some(A::Working(working)) => Ok(self::working(&working)),
         Some(A::Refusal(refusal)) => refused("GetTask", refusal),
         None => Err(Failure::violation("GetTask answered nothing")),
+    }
+}
+
+/// The answer to SweepRetention.
+pub(super) fn sweep_answer(
+    response: v1::SweepRetentionResponse,
+    asked: &[Directive],
+) -> Result<Answer, Failure> {
+    use v1::sweep_retention_response::Answer as A;
+    match response.answer {
+        Some(A::Outcome(outcome)) => done("SweepRetention", outcome, asked),
+        Some(A::Working(working)) => Ok(self::working(&working)),
+        Some(A::Refusal(refusal)) => refused("SweepRetention", refusal),
+        None => Err(Failure::violation("SweepRetention answered nothing")),
     }
 }
 

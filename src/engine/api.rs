@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::Error;
 use crate::domain::{
     Ask, Capabilities, Case, CaseId, CaseState, CategoryOutcome, Details, Ground, Hold, HoldId, Identifier,
-    Lane, Right, Scope, Subject, Task, TaskReason, TaskState,
+    Lane, Right, Scope, Subject, Sweep, SweepId, Task, TaskReason, TaskState,
 };
 
 /// A checked request for a case.
@@ -170,6 +170,15 @@ pub struct HoldPage {
     pub holds: Vec<Hold>,
     /// The last one of this page, if more follow.
     pub next: Option<HoldId>,
+}
+
+/// A page of sweeps, newest first.
+#[derive(Clone, Debug)]
+pub struct SweepPage {
+    /// The sweeps.
+    pub sweeps: Vec<Sweep>,
+    /// The last one of this page, if more follow.
+    pub next: Option<SweepId>,
 }
 
 /// Which cases to list.

@@ -26,6 +26,7 @@ mod read;
 mod record;
 mod release;
 mod resolve;
+mod retention_sweep;
 mod retry;
 mod settle;
 mod sweep;
@@ -35,7 +36,7 @@ mod watch;
 use std::{sync::Arc, time::Duration};
 
 use jiff::SignedDuration;
-use tokio::task::JoinSet;
+use tokio::{sync::Notify, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 pub use api::*;
@@ -70,6 +71,10 @@ pub struct Settings {
     pub export_lives: Period,
     /// What is retained, anonymised or restricted instead of erased.
     pub retention: retention::Policy,
+    /// From one sweep of a downstream to the next; absent: none is planned by itself.
+    pub sweep_every: Option<Period>,
+    /// Whether a sweep that was planned by itself runs by itself.
+    pub sweeps_run_by_themselves: bool,
     /// How failures are retried.
     pub retry: Policy,
     /// When a downstream that fails again and again is left alone.
@@ -107,6 +112,8 @@ struct Shared {
     controller: Controller,
     settings: Settings,
     leases: Leases,
+    /// Wakes those who work on retention sweeps of this replica; others find them by their poll.
+    sweeps: Arc<Notify>,
     stopping: CancellationToken,
 }
 
@@ -148,6 +155,7 @@ impl Engine {
             controller,
             settings,
             leases,
+            sweeps: Arc::default(),
             stopping,
         })))
     }
@@ -174,6 +182,7 @@ impl Engine {
             running.spawn(lane::run(self.clone(), name.to_owned(), stop.clone()));
         }
         running.spawn(desk::run(self.clone(), stop.clone()));
+        running.spawn(retention_sweep::run(self.clone(), stop.clone()));
         running.spawn(directory::keep_describing(self.clone(), stop.clone()));
         running.spawn(timekeeping::keep(self.clone(), stop));
         Lanes { engine: self.clone(), running }

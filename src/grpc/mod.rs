@@ -11,6 +11,7 @@ mod downstream_service;
 mod hold_service;
 mod limits;
 mod page;
+mod retention_service;
 mod rpc;
 mod serve;
 mod status;

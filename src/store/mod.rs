@@ -18,6 +18,7 @@ mod lanes;
 mod migration;
 mod notify;
 mod openings;
+mod sweeps;
 mod tasks;
 mod transaction;
 mod wake;

@@ -8,6 +8,7 @@ mod hold;
 mod opening;
 mod preview;
 mod request;
+mod sweep;
 mod time;
 
 #[cfg(test)]
@@ -18,4 +19,5 @@ pub(super) use downstream::{check, downstream, downstream_in_brief};
 pub(super) use hold::{hold, hold_filter, new_hold, placed_hold, release_hold};
 pub(super) use opening::refused;
 pub(super) use preview::preview;
-pub(super) use request::{downstream_name, filter, id, new_case, new_preview, pause};
+pub(super) use request::{downstream_name, filter, id, named, new_case, new_preview, pause};
+pub(super) use sweep::{sweep, sweep_filter};

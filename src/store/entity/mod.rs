@@ -7,4 +7,5 @@ pub(super) mod downstream;
 pub(super) mod hold;
 pub(super) mod hold_identifier;
 pub(super) mod lane;
+pub(super) mod sweep;
 pub(super) mod task;

@@ -12,7 +12,8 @@ use futures::{Stream, StreamExt as _, stream};
 use rightful::proto::downstream::v1::{
     CollectRequest, CollectResponse, DescribeRequest, DescribeResponse, EraseRequest, EraseResponse,
     GetTaskRequest, GetTaskResponse, Identifier, ResolveIdentifiersRequest, ResolveIdentifiersResponse,
-    erase_response, get_task_response, subject_data_service_server::SubjectDataService,
+    SweepRetentionRequest, SweepRetentionResponse, erase_response, get_task_response,
+    subject_data_service_server::SubjectDataService,
 };
 use tonic::{Code, Request, Response, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
@@ -135,5 +136,12 @@ impl SubjectDataService for Service {
             None => return Err(Status::not_found("never seen")),
         };
         Ok(Response::new(GetTaskResponse { answer: Some(answer) }))
+    }
+
+    async fn sweep_retention(
+        &self,
+        _: Request<SweepRetentionRequest>,
+    ) -> Result<Response<SweepRetentionResponse>, Status> {
+        Err(Status::unimplemented("it is not described as supported"))
     }
 }

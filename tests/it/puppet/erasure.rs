@@ -53,6 +53,9 @@ pub fn erase(inner: &mut Inner, request: &EraseRequest, fault: Option<&Fault>) -
 
 /// Answers a GetTask; none if the task is not known.
 pub fn poll(inner: &mut Inner, task_id: &str, fault: Option<&Fault>) -> Option<Answer> {
+    if let Some(outcome) = inner.sweeps.outcome(task_id) {
+        return Some(Answer::Outcome(outcome));
+    }
     if matches!(fault, Some(Fault::Forget)) {
         inner.tasks.known.remove(task_id);
     }

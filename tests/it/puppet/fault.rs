@@ -17,6 +17,7 @@ pub enum Method {
     Collect,
     Erase,
     GetTask,
+    Sweep,
 }
 
 /// One way to go wrong.

@@ -9,6 +9,7 @@ mod journal;
 mod person;
 mod profile;
 mod service;
+mod sweep;
 
 pub use fault::{Fault, Method};
 pub use journal::Call;
@@ -42,6 +43,7 @@ struct Inner {
     script: Script,
     journal: Journal,
     tasks: erasure::Tasks,
+    sweeps: sweep::Sweeps,
     /// Items between two resume tokens; 0 sends none.
     token_every: usize,
     clock: Option<Arc<dyn Clock>>,
@@ -109,6 +111,7 @@ impl Puppet {
             script: Script::default(),
             journal: Journal::default(),
             tasks: erasure::Tasks::default(),
+            sweeps: sweep::Sweeps::default(),
             token_every: profile.token_every,
             clock: profile.clock,
             hanging: (0, 0),

@@ -6,11 +6,12 @@ use futures::{Stream, StreamExt as _, stream};
 use rightful::proto::downstream::v1::{
     CollectRequest, CollectResponse, DescribeRequest, DescribeResponse, EraseRequest, EraseResponse,
     GetTaskRequest, GetTaskResponse, Identifier, ResolveIdentifiersRequest, ResolveIdentifiersResponse,
-    erase_response, get_task_response, subject_data_service_server::SubjectDataService,
+    SweepRetentionRequest, SweepRetentionResponse, erase_response, get_task_response,
+    subject_data_service_server::SubjectDataService,
 };
 use tonic::{Request, Response, Status};
 
-use super::{Call, Fault, Method, Shared, collection, erasure};
+use super::{Call, Fault, Method, Shared, collection, erasure, sweep};
 
 pub struct Service(pub Shared);
 
@@ -116,6 +117,19 @@ impl SubjectDataService for Service {
         let answer = erasure::erase(&mut self.0.lock(), &request, fault.as_ref());
         self.leave(fault.as_ref()).await?;
         Ok(Response::new(EraseResponse { answer: Some(answer) }))
+    }
+
+    async fn sweep_retention(
+        &self,
+        request: Request<SweepRetentionRequest>,
+    ) -> Result<Response<SweepRetentionResponse>, Status> {
+        let mut call = Call::new(Method::Sweep, &request);
+        let request = request.into_inner();
+        call.dry_run = request.dry_run;
+        let fault = self.enter(call.task(&request.task_id)).await?;
+        let answer = sweep::sweep(&mut self.0.lock(), &request, fault.as_ref());
+        self.leave(fault.as_ref()).await?;
+        Ok(Response::new(SweepRetentionResponse { answer: Some(answer) }))
     }
 
     async fn get_task(&self, request: Request<GetTaskRequest>) -> Result<Response<GetTaskResponse>, Status> {
