@@ -16,10 +16,12 @@ const FILES: [&str; 8] = [
 ];
 
 /// Messages that hold personal data: `src/proto.rs` gives them a `Debug` that redacts.
-const REDACTED: [&str; 3] = [
+const REDACTED: [&str; 5] = [
     ".rightful.downstream.v1.Identifier",
     ".rightful.downstream.v1.Record",
     ".rightful.downstream.v1.FileChunk",
+    ".rightful.downstream.v1.Correction",
+    ".rightful.v1.Correction",
 ];
 
 #[expect(clippy::disallowed_methods, reason = "this is how cargo tells a build script its folder")]

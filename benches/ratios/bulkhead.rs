@@ -46,8 +46,13 @@ pub async fn measure() -> anyhow::Result<Vec<Row>> {
     drop(gone);
     let mut times = [Vec::new(), Vec::new()];
     for number in 0..CASES {
-        for (stub, times) in stubs.iter_mut().zip(&mut times) {
-            times.push(others_collected(stub, number).await?);
+        for (at, (stub, times)) in stubs.iter_mut().zip(&mut times).enumerate() {
+            let (case, took) = others_collected(stub, number).await?;
+            times.push(took);
+            if at == 0 {
+                // Its export is made now. That is not to be paid by the other one's next case, which makes none.
+                caller::completed(stub, &case).await?;
+            }
         }
     }
     let [up, down] = times;
@@ -63,13 +68,13 @@ fn folder() -> anyhow::Result<tempfile::TempDir> {
     Ok(tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR"))?)
 }
 
-/// Milliseconds from the opening of a case until all but one have answered.
-async fn others_collected(stub: &mut Stub, number: u64) -> anyhow::Result<f64> {
+/// A case, and the milliseconds from its opening until all but one have answered.
+async fn others_collected(stub: &mut Stub, number: u64) -> anyhow::Result<(Case, f64)> {
     let start = Instant::now();
     let case = caller::open(stub, Right::Access, number).await?;
     let others = |case: &Case| {
         case.tasks.iter().filter(|task| task.downstream != AWAY).all(|task| task.state() == TaskState::Done)
     };
-    caller::watch(stub, &case, others).await?;
-    Ok(start.elapsed().as_secs_f64() * 1e3)
+    let case = caller::watch(stub, &case, others).await?;
+    Ok((case, start.elapsed().as_secs_f64() * 1e3))
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::proto::{
-    downstream::v1::{Action, GroundCode, LegalBasis, Right},
+    downstream::v1::{Action, GroundCode, LegalBasis, Right, Use},
     v1::{CaseReason, CaseState, SweepEvent, SweepState, TaskKind, TaskReason, TaskState, UnscheduledReason},
 };
 
@@ -43,6 +43,8 @@ words! {
     action: Action, "ACTION_";
     /// Why something stays.
     ground: GroundCode, "GROUND_CODE_";
+    /// What a person can object to.
+    r#use: Use, "USE_";
     /// On what basis data is processed.
     legal_basis: LegalBasis, "LEGAL_BASIS_";
 }

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::FollowUps;
+use super::{Correction, FollowUps, Particulars};
 
 /// All of it. A field that an older version did not write has its default.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +14,8 @@ pub struct Proceedings {
     pub channel: String,
     /// The regimes that the case is under, by their names in the table of clocks.
     pub regimes: Vec<String>,
+    /// What exactly is asked for, beyond the right.
+    pub particulars: Particulars,
     /// The erasures that are to come for what was retained.
     pub follow_ups: FollowUps,
 }
@@ -21,7 +23,10 @@ pub struct Proceedings {
 /// What a case holds of the person beside the identifiers. It is sealed under the case's key, and destroyed with it.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Details {}
+pub struct Details {
+    /// Rectification: the values, in the order of [`Particulars::corrections`].
+    pub corrections: Vec<Correction>,
+}
 
 impl Details {
     /// Whether there is nothing to seal.

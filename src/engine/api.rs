@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::Error;
 use crate::domain::{
     Ask, Capabilities, Case, CaseId, CaseState, CategoryOutcome, Details, Ground, Hold, HoldId, Identifier,
-    Lane, Right, Scope, Subject, Sweep, SweepId, Task, TaskReason, TaskState,
+    Lane, Particulars, Right, Scope, Subject, Sweep, SweepId, Task, TaskReason, TaskState,
 };
 
 /// A checked request for a case.
@@ -35,6 +35,8 @@ pub struct NewCase {
     pub channel: String,
     /// The regimes that it is under; empty means those of the configuration.
     pub regimes: Vec<String>,
+    /// What exactly is asked for, beyond the right.
+    pub particulars: Particulars,
     /// What else is personal.
     pub details: Details,
     /// The W3C `traceparent` of the caller, if there is one.
@@ -85,6 +87,10 @@ pub struct NewPreview {
     pub received_at: Option<Timestamp>,
     /// About what.
     pub scope: Scope,
+    /// What exactly.
+    pub particulars: Particulars,
+    /// What else is personal.
+    pub details: Details,
 }
 
 /// What opening a case would do.
@@ -111,7 +117,7 @@ pub struct PreviewTask {
     pub reason: Option<TaskReason>,
     /// Positions of those that come first.
     pub waits_for: Vec<usize>,
-    /// What a dry run answered, or why there is none. Absent for other tasks than erasures.
+    /// What a dry run answered, or why there is none. Absent for tasks that change nothing.
     pub dry_run: Option<Result<Vec<CategoryOutcome>, String>>,
 }
 

@@ -6,12 +6,13 @@
 mod api;
 mod attempt;
 mod cancel;
+mod change;
+mod check;
 mod collect;
 mod desk;
 mod directory;
 mod download;
 mod due;
-mod erase;
 mod error;
 mod expire;
 mod hold;

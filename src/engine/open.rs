@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::{CaseView, Engine, Error, NewCase, OpenedCase, plan};
 use crate::{
-    domain::{Case, CaseId, CaseState, CaseWork, Details, Proceedings, Subject, advance},
+    domain::{Case, CaseId, CaseState, CaseWork, Details, Proceedings, Subject, Wish, advance},
     store::{Existing, Opened, Opening, due_again},
     vault::{CaseKey, KeyRing},
 };
@@ -25,8 +25,11 @@ const DETAILS: &str = "details";
 impl Engine {
     /// Opens a case; durable when it answers.
     pub async fn open(&self, new: NewCase) -> Result<OpenedCase, Error> {
-        if let Err(fault) = self.check_scope(&new.scope) {
-            // A replay is answered even if its scope names a downstream that has left since.
+        let checked = self
+            .check_scope(&new.scope)
+            .and_then(|()| self.check_particulars(new.right, &new.scope, &new.particulars));
+        if let Err(fault) = checked {
+            // A replay is answered even if it names a downstream that has left since.
             let existing = self.0.store.opened(&new.caller, &new.request_id).await?.ok_or(fault)?;
             return self.replay(&new, existing).await;
         }
@@ -72,12 +75,18 @@ impl Engine {
             proceedings: Proceedings {
                 channel: new.channel.clone(),
                 regimes: new.regimes.clone(),
+                particulars: new.particulars.clone(),
                 ..Proceedings::default()
             },
             pseudonym: self.0.ring.pseudonym(&new.subject),
         };
         let (tasks, work) = if self.undescribed(&new.scope).is_empty() {
-            let planned = self.plan(new.right, &new.subject.kinds(), &new.scope);
+            let planned = self.plan(&Wish {
+                right: new.right,
+                particulars: &new.particulars,
+                scope: &new.scope,
+                known: &new.subject.kinds(),
+            });
             let tasks = plan::tasks(&case, &planned, &*self.0.clock, now);
             let work = if advance::all_settled(&tasks) {
                 (CaseWork::Settle, now)
@@ -107,7 +116,15 @@ impl Engine {
 /// Keyed digests of what only some cases are opened with, by field. Each field that a caller may set and that no column
 /// holds as it was given belongs here.
 fn asked(new: &NewCase, ring: &KeyRing) -> BTreeMap<String, String> {
-    let fields = [("channel", json!(new.channel)), ("regimes", json!(new.regimes))];
+    let particulars = &new.particulars;
+    let fields = [
+        ("channel", json!(new.channel)),
+        ("regimes", json!(new.regimes)),
+        ("corrections", json!(new.details.corrections)),
+        ("uses", json!(particulars.uses)),
+        ("purposes", json!(particulars.purposes)),
+        ("lift", json!(particulars.lift.then_some(true))),
+    ];
     let is_set = |value: &Value| !(value == &json!("") || value == &json!([]) || value.is_null());
     let digest =
         |(field, value): (&str, Value)| (field.to_owned(), ring.digest(value.to_string().as_bytes()));
@@ -142,7 +159,6 @@ fn seal_details(key: &CaseKey, details: &Details) -> Result<Option<Vec<u8>>, cra
 }
 
 /// Opens what else is personal.
-#[expect(dead_code, reason = "the first right with details is on its way")]
 pub(super) fn open_details(key: &CaseKey, sealed: Option<&[u8]>) -> Result<Details, crate::vault::Error> {
     let Some(sealed) = sealed else { return Ok(Details::default()) };
     let json = key.open(DETAILS, sealed)?;

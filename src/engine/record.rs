@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{Engine, attempt::Trouble, hold, open};
 use crate::{
     domain::{
-        CategoryResult, Ground, HoldId, Identifier, Task, TaskEvent, TaskId, TaskReason, confirmation,
+        Ask, CategoryResult, Ground, HoldId, Identifier, Task, TaskEvent, TaskId, TaskReason, confirmation,
         retry::Policy,
     },
     downstream::Failure,
@@ -34,7 +34,7 @@ pub(super) enum Step {
         /// The sealed list of its parts.
         parts: Vec<u8>,
     },
-    /// What there is before the erasure.
+    /// What there is before the erasure or change.
     Noted(Vec<CategoryResult>),
     /// This legal hold stops it: nothing was sent.
     Held(HoldId),
@@ -49,7 +49,11 @@ pub(super) enum Step {
     Forgotten,
     /// The downstream says it erased.
     Erased(Vec<CategoryResult>),
-    /// What there is after the erasure.
+    /// The downstream says it changed what it was asked to.
+    Changed(Vec<CategoryResult>),
+    /// It says so, and no collection can show it.
+    Stated(Vec<CategoryResult>),
+    /// What there is after the erasure or change.
     Verified(Vec<CategoryResult>),
     /// The downstream refuses.
     Refused(Ground),
@@ -72,6 +76,8 @@ impl Step {
             Self::Accepted { .. } => "accepted",
             Self::Forgotten => "forgotten",
             Self::Erased(_) => "erased",
+            Self::Changed(_) => "changed",
+            Self::Stated(_) => "stated",
             Self::Verified(_) => "verified",
             Self::Refused(_) => "refused",
         }
@@ -238,6 +244,16 @@ fn take_step(file: &mut CaseFile, id: TaskId, step: &Step) -> Result<(), store::
             task.results.clone_from(results);
             file.move_task(id, TaskEvent::Erase, None)
         }
+        Step::Changed(results) => {
+            task.attempts = 0;
+            task.results.clone_from(results);
+            file.move_task(id, TaskEvent::Change, None)
+        }
+        Step::Stated(results) => {
+            task.attempts += 1;
+            task.results.clone_from(results);
+            file.move_task(id, TaskEvent::Finish, None)
+        }
         Step::Refused(ground) => {
             task.refusal = Some(ground.clone());
             file.move_task(id, TaskEvent::Refuse, None)
@@ -250,21 +266,30 @@ fn take_step(file: &mut CaseFile, id: TaskId, step: &Step) -> Result<(), store::
     }
 }
 
-/// Done if nothing is left over; otherwise a person has to look.
+/// Done if nothing speaks against it; otherwise a person has to look.
 fn confirm(file: &mut CaseFile, id: TaskId, results: &[CategoryResult]) -> Result<(), store::Error> {
-    let leftovers = confirmation::leftovers(results);
-    if leftovers.is_empty() {
+    let (against, reason) = match &file.task_mut(id)?.ask {
+        Ask::Rectify { .. } => (confirmation::unrectified(results), TaskReason::ChangeUnconfirmed),
+        Ask::Restrict { lift, .. } => {
+            (confirmation::unrestricted(results, *lift), TaskReason::ChangeUnconfirmed)
+        }
+        _ => (leftovers(results), TaskReason::ErasureUnconfirmed),
+    };
+    if against.is_empty() {
         return file.move_task(id, TaskEvent::Finish, None);
     }
+    file.task_mut(id)?.last_error = Some(against.join("; ").chars().take(ERROR_CHARS_MAX).collect());
+    file.move_task(id, TaskEvent::GiveUp, Some(reason))
+}
+
+fn leftovers(results: &[CategoryResult]) -> Vec<String> {
     let text = |left: &confirmation::Leftover| {
         format!(
             "{}: {} found after the erasure, {} declared to remain",
             left.category, left.remaining, left.allowed
         )
     };
-    let message: Vec<String> = leftovers.iter().map(text).collect();
-    file.task_mut(id)?.last_error = Some(message.join("; ").chars().take(ERROR_CHARS_MAX).collect());
-    file.move_task(id, TaskEvent::GiveUp, Some(TaskReason::ErasureUnconfirmed))
+    confirmation::leftovers(results).iter().map(text).collect()
 }
 
 /// Adds to the sealed subject, as it is now: another resolver may have added to it meanwhile.

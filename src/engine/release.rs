@@ -17,7 +17,7 @@ use super::{Engine, Error, open, plan};
 use crate::{
     domain::{
         Ask, Case, CaseId, CaseState, CaseWork, Directive, IdentifierKind, Proceedings, Right, Scope, Task,
-        TaskKind, TaskReason, TaskState, advance,
+        TaskKind, TaskReason, TaskState, Wish, advance,
         follow_up::{FollowUp, FollowUps, Origin},
         plan::Planned,
     },
@@ -93,8 +93,11 @@ impl Engine {
             proceedings: proceedings(&stored.case, follow_up),
             pseudonym: stored.case.pseudonym.clone(),
         };
-        let mut planned = self.plan(Right::Erasure, &subject.kinds(), &case.scope);
-        leave_nobody_out(&mut planned, &case.scope, &subject.kinds(), before);
+        let known = subject.kinds();
+        let particulars = &case.proceedings.particulars;
+        let wish = Wish { right: Right::Erasure, particulars, scope: &case.scope, known: &known };
+        let mut planned = self.plan(&wish);
+        leave_nobody_out(&mut planned, &case.scope, &known, before);
         let tasks = plan::tasks(&case, &planned, &*self.0.clock, now);
         let work = if advance::all_settled(&tasks) {
             (CaseWork::Settle, now)

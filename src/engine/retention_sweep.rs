@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use super::{Engine, Error, SweepPage, directory::unknown, lease::Leased};
 use crate::{
-    domain::{Fault, Faults, Sweep, SweepEvent, SweepId, SweepState, TaskReason, caller::OWN},
+    domain::{Ask, Fault, Faults, Sweep, SweepEvent, SweepId, SweepState, TaskReason, caller::OWN},
     downstream::{Answer, Failure},
     store,
 };
@@ -141,7 +141,8 @@ async fn step(engine: &Engine, sweep: &Sweep) -> Result<Step, Failure> {
     let is_dry = sweep.state == SweepState::Planning;
     let call_id = if is_dry { sweep.report_call_id } else { sweep.id.0 };
     if sweep.is_accepted {
-        let polled = client.poll(call_id, &sweep.directives).await?;
+        let ask = Ask::Erase { directives: sweep.directives.clone() };
+        let polled = client.poll(call_id, &ask).await?;
         return Ok(polled.map_or(Step::Forgotten, Step::Answered));
     }
     if !is_dry && !sweep.despite_holds && engine.0.store.is_any_hold_active().await.map_err(ours)? {

@@ -28,6 +28,7 @@ mod postgresql;
 mod reading;
 mod replicas;
 mod retention;
+mod rights;
 mod s3;
 mod serving;
 mod sqlite;

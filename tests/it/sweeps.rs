@@ -17,7 +17,7 @@ use serde_json::json;
 use tonic::Code;
 
 use crate::{
-    harness::{ADA, Builder, World, ada, assert_refused, fields, soon},
+    harness::{ADA, Builder, World, ada, assert_refused, fields, run, soon},
     puppet::{Fault, Method, Person, Profile, category, ground},
 };
 
@@ -273,5 +273,24 @@ async fn only_what_can_be_swept_is() {
     }
     let refused = world.retention().plan_sweep(PlanSweepRequest { downstream: "nobody".into() }).await;
     assert_refused(refused, Code::NotFound, "ERROR_REASON_NOT_FOUND");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn the_command_line_plans_shows_and_runs_sweeps() {
+    let clock = clock();
+    let world = builder(&clock).start().await;
+    let cli = async |arguments: &[&str]| run(world.dir(), world.url(), arguments, "").await;
+    let sweep = ["retention", "sweep"];
+    let planned = cli(&[&sweep[..], &["plan", "shop", "-o", "json"]].concat()).await.expect(0).json();
+    let id = planned["sweep"]["sweepId"].as_str().unwrap().to_owned();
+    world.swept(&id, is(SweepState::Planned)).await;
+    let report = cli(&[&sweep[..], &["get", &id]].concat()).await.expect(0).stdout;
+    assert!(report.contains("erase 2") && report.contains("anonymise 1"), "{report}");
+    cli(&[&sweep[..], &["run", &id]].concat()).await.expect(0);
+    world.swept(&id, is(SweepState::Done)).await;
+    assert!(cli(&[&sweep[..], &["list"]].concat()).await.expect(0).stdout.contains("done"));
+    cli(&[&sweep[..], &["run", &id]].concat()).await.expect(4);
+    cli(&[&sweep[..], &["plan", "nobody"]].concat()).await.expect(3);
     world.finish().await;
 }

@@ -4,7 +4,11 @@ use std::collections::HashMap;
 
 use clap::Args;
 
-use super::{About, Right, view, watch};
+use super::{
+    About, Right,
+    particulars::{Particulars, Read},
+    view, watch,
+};
 use crate::{
     cli::{
         Global,
@@ -33,6 +37,8 @@ pub(in crate::cli) struct Arguments {
     received: Option<String>,
     #[command(flatten)]
     about: About,
+    #[command(flatten)]
+    particulars: Particulars,
     /// A reference of your own, shown in clear; repeatable. No personal data.
     #[arg(long = "label", value_name = "KEY=VALUE")]
     labels: Vec<String>,
@@ -78,6 +84,7 @@ pub(in crate::cli) fn opened(answer: &OpenCaseResponse) -> Result<&Case, Failure
 }
 
 fn request(arguments: Arguments) -> Result<OpenCaseRequest, Failure> {
+    let Read { corrections, uses, purposes, lift } = arguments.particulars.read()?;
     Ok(OpenCaseRequest {
         request_id: arguments.request_id.unwrap_or_else(|| SystemClock.new_id().to_string()),
         right: arguments.right.into(),
@@ -88,6 +95,10 @@ fn request(arguments: Arguments) -> Result<OpenCaseRequest, Failure> {
         policy_version: arguments.policy_version,
         channel: arguments.channel,
         regimes: arguments.regimes,
+        corrections,
+        uses,
+        purposes,
+        lift,
     })
 }
 

@@ -1,9 +1,12 @@
-//! `rightful case preview`: what would be asked of whom, and what an erasure would do.
+//! `rightful case preview`: what would be asked of whom, and what an erasure or another change would do.
 
 use clap::Args;
 use jiff::Timestamp;
 
-use super::{About, Right};
+use super::{
+    About, Right,
+    particulars::{Particulars, Read},
+};
 use crate::{
     cli::{
         Global,
@@ -17,7 +20,7 @@ use crate::{
     clock::{Clock as _, SystemClock},
     proto::{
         downstream::v1::{Action, CategoryOutcome, Directive},
-        v1::{PlannedTask, PreviewCaseRequest, PreviewCaseResponse, TaskState},
+        v1::{PlannedTask, PreviewCaseRequest, PreviewCaseResponse, TaskKind, TaskState},
     },
 };
 
@@ -33,15 +36,22 @@ pub(in crate::cli) struct Arguments {
     received: Option<String>,
     #[command(flatten)]
     about: About,
+    #[command(flatten)]
+    particulars: Particulars,
 }
 
 /// Runs the command.
 pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<(), Failure> {
+    let Read { corrections, uses, purposes, lift } = arguments.particulars.read()?;
     let request = PreviewCaseRequest {
         right: arguments.right.into(),
         subject: Some(arguments.who.subject()?),
         received_time: arguments.received.map(|text| time::parse("--received", &text)).transpose()?,
         scope: arguments.about.scope()?,
+        corrections,
+        uses,
+        purposes,
+        lift,
     };
     let mut client = Client::connect(global).await?;
     let answer = client.cases.preview_case(timed(request)).await?.into_inner();
@@ -51,7 +61,7 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<(), Fai
     }
 }
 
-/// The plan, and below it each category of an erasure.
+/// The plan, and below it each category that would be changed.
 pub(in crate::cli) fn shown(preview: &PreviewCaseResponse, now: Timestamp) -> String {
     let mut plan = Table::new(&["#", "DOWNSTREAM", "ASKS TO", "STARTS AS", "AFTER", "NOTE"]);
     for (position, task) in preview.tasks.iter().enumerate() {
@@ -92,20 +102,27 @@ fn note(task: &PlannedTask) -> String {
     if !reason.is_empty() {
         return reason;
     }
-    let erases = task.directives.iter().any(|directive| directive.action != 0);
-    if erases || task.directives.is_empty() {
+    if changes(task) || task.directives.is_empty() {
         return task.dry_run_note.clone();
     }
     let names: Vec<_> = task.directives.iter().map(|directive| directive.category.as_str()).collect();
     names.join(", ")
 }
 
-/// One row for each category that an erasure would touch; absent if this is no erasure.
+/// Whether it would change something, and not only find or collect.
+fn changes(task: &PlannedTask) -> bool {
+    !matches!(
+        TaskKind::try_from(task.kind),
+        Ok(TaskKind::Resolve | TaskKind::Collect | TaskKind::Unspecified)
+    )
+}
+
+/// One row for each category that would be touched; absent if nothing would be changed.
 fn effects(tasks: &[PlannedTask]) -> Option<String> {
     let mut table = Table::new(&["DOWNSTREAM", "CATEGORY", "ACTION", "DRY RUN", "GROUND"]);
     let mut any = false;
-    for task in tasks {
-        for directive in task.directives.iter().filter(|directive| directive.action != 0) {
+    for task in tasks.iter().filter(|task| changes(task)) {
+        for directive in &task.directives {
             any = true;
             let outcome = task
                 .dry_run
@@ -114,7 +131,7 @@ fn effects(tasks: &[PlannedTask]) -> Option<String> {
             table.row([
                 task.downstream.as_str().into(),
                 directive.category.as_str().into(),
-                words::action(directive.action).into(),
+                action(task, directive).into(),
                 match outcome {
                     None => Field::toned("unknown until it runs", Tone::Faint),
                     Some(None) => Field::toned("untouched", Tone::Faint),
@@ -125,6 +142,11 @@ fn effects(tasks: &[PlannedTask]) -> Option<String> {
         }
     }
     any.then(|| table.text())
+}
+
+/// An erasure has an action for each category; all else does one thing to all of them.
+fn action(task: &PlannedTask, directive: &Directive) -> String {
+    if directive.action == 0 { words::task_kind(task.kind) } else { words::action(directive.action) }
 }
 
 fn ground(directive: &Directive) -> String {
@@ -143,6 +165,9 @@ pub(super) fn effect(outcome: &CategoryOutcome) -> String {
         (outcome.anonymised, "anonymised"),
         (outcome.restricted, "restricted"),
         (retained, "retained"),
+        (outcome.rectified, "rectified"),
+        (outcome.unrestricted, "in use again"),
+        (outcome.stopped, "stopped"),
     ];
     let said: Vec<_> = counts
         .into_iter()
@@ -173,12 +198,14 @@ mod tests {
         };
         let tasks = [
             PlannedTask {
+                kind: TaskKind::Erase.into(),
                 downstream: "billing".into(),
                 directives: vec![directive("invoices", Action::Retain), directive("notes", Action::Erase)],
                 dry_run: Some(Outcome { categories: vec![outcome] }),
                 ..PlannedTask::default()
             },
             PlannedTask {
+                kind: TaskKind::Erase.into(),
                 downstream: "analytics".into(),
                 directives: vec![directive("events", Action::Erase)],
                 ..PlannedTask::default()

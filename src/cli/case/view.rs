@@ -10,7 +10,10 @@ use crate::{
     },
     proto::{
         downstream::v1::Right,
-        v1::{Case, CaseReason, CaseState, CategoryResult, FollowUp, Task, TaskKind, TaskReason, TaskState},
+        v1::{
+            Case, CaseReason, CaseState, CategoryResult, CorrectionRef, FollowUp, Task, TaskKind, TaskReason,
+            TaskState,
+        },
     },
 };
 
@@ -50,6 +53,10 @@ fn facts(case: &Case, now: Timestamp) -> String {
             .collect();
         table.fact("only for", categories.join(", "));
     }
+    table.fact("to stop", case.uses.iter().map(|each| words::r#use(*each)).collect::<Vec<_>>().join(", "));
+    table.fact("purposes", case.purposes.join(", "));
+    table.fact("lifts", if case.lift { "an earlier restriction" } else { "" });
+    table.fact("corrects", case.corrections.iter().map(corrected).collect::<Vec<_>>().join(", "));
     table.fact("labels", labels(case));
     table.fact("policy", case.policy_version.as_str());
     table.fact("follows up", case.follow_up_of_case_id.as_str());
@@ -66,6 +73,12 @@ fn facts(case: &Case, now: Timestamp) -> String {
         table.fact("expires", time::shown(export.expire_time.as_ref(), now));
     }
     table.text()
+}
+
+/// `billing/customers /name`; without a downstream it is about all that have the category.
+fn corrected(of: &CorrectionRef) -> String {
+    let downstream = if of.downstream.is_empty() { String::new() } else { format!("{}/", of.downstream) };
+    format!("{downstream}{} {}", of.category, of.field)
 }
 
 /// `2031-01-01T00:00:00Z (in 1,500 days): billing/invoices`, with the case that it became.
@@ -180,8 +193,8 @@ fn name_of(case: &Case, task_id: &str) -> Option<String> {
 fn brought(task: &Task) -> String {
     match TaskKind::try_from(task.kind) {
         Ok(TaskKind::Collect) => collected(&task.categories),
-        Ok(TaskKind::Erase) => erased(&task.categories),
-        _ => String::new(),
+        Ok(TaskKind::Resolve | TaskKind::Unspecified) | Err(_) => String::new(),
+        Ok(_) => changed(&task.categories),
     }
 }
 
@@ -203,12 +216,15 @@ fn collected(categories: &[CategoryResult]) -> String {
     if said.is_empty() { "nothing held".into() } else { said.join(", ") }
 }
 
-fn erased(categories: &[CategoryResult]) -> String {
+fn changed(categories: &[CategoryResult]) -> String {
     let mut sum = crate::proto::downstream::v1::CategoryOutcome::default();
     for outcome in categories.iter().filter_map(|category| category.outcome.as_ref()) {
         sum.erased += outcome.erased;
         sum.anonymised += outcome.anonymised;
         sum.restricted += outcome.restricted;
+        sum.rectified += outcome.rectified;
+        sum.unrestricted += outcome.unrestricted;
+        sum.stopped += outcome.stopped;
         sum.retained.extend(outcome.retained.iter().cloned());
     }
     effect(&sum)
@@ -243,8 +259,8 @@ fn next_step(case: &Case) -> Option<String> {
     if case.export.is_some() {
         return Some(format!("fetch it: rightful export download {id}"));
     }
-    let has_receipt =
-        case.right == i32::from(Right::Erasure) && case.state == i32::from(CaseState::Completed);
+    let exports = matches!(Right::try_from(case.right), Ok(Right::Access | Right::Portability));
+    let has_receipt = !exports && case.state == i32::from(CaseState::Completed);
     has_receipt.then(|| format!("its receipt: rightful receipt get {id}"))
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{category, choice, time};
 use crate::{
     domain::{
-        FollowUps, Scope, Task,
+        CorrectionRef, FollowUps, Scope, Task,
         follow_up::{Categories, FollowUp, Left},
     },
     engine::{CaseView, ExportFacts},
@@ -16,6 +16,7 @@ use crate::{
 pub(crate) fn case(view: CaseView) -> v1::Case {
     let mut case = view.case;
     let FollowUps { list, left, of, .. } = std::mem::take(&mut case.proceedings.follow_ups);
+    let particulars = case.proceedings.particulars;
     v1::Case {
         case_id: case.id.to_string(),
         request_id: case.request_id,
@@ -36,10 +37,18 @@ pub(crate) fn case(view: CaseView) -> v1::Case {
         caller: case.caller,
         channel: case.proceedings.channel,
         regimes: case.proceedings.regimes,
+        uses: particulars.uses.into_iter().map(|each| choice::r#use(each).into()).collect(),
+        purposes: particulars.purposes,
+        lift: particulars.lift,
+        corrections: particulars.corrections.into_iter().map(correction).collect(),
         follow_up_of_case_id: of.map(|origin| origin.case_id.to_string()).unwrap_or_default(),
         follow_ups: list.into_iter().map(follow_up).collect(),
         unscheduled: left.into_iter().map(unscheduled).collect(),
     }
+}
+
+fn correction(of: CorrectionRef) -> v1::CorrectionRef {
+    v1::CorrectionRef { downstream: of.downstream, category: of.category, field: of.field }
 }
 
 /// An export that is ready.

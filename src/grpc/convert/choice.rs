@@ -3,7 +3,7 @@
 use crate::{
     domain::{
         Action, BreakerState, CaseReason, CaseState, GroundCode, LegalBasis, Right, SweepEvent, SweepState,
-        TaskKind, TaskReason, TaskState, follow_up::Unscheduled,
+        TaskKind, TaskReason, TaskState, Use, follow_up::Unscheduled,
     },
     proto::{downstream::v1 as shared, v1},
 };
@@ -44,7 +44,9 @@ table!(
 );
 table!(
     /// What a task asks.
-    task_kind: TaskKind => v1::TaskKind { Resolve, Collect, Erase }
+    task_kind: TaskKind => v1::TaskKind {
+        Resolve, Collect, Erase, Rectify, Restrict, Object, WithdrawConsent,
+    }
 );
 table!(
     /// Where a task stands.
@@ -56,7 +58,9 @@ table!(
     /// Why a task is there.
     task_reason: TaskReason => v1::TaskReason {
         NoKnownIdentifier, RightNotSupported, OutOfScope, Unavailable, ContractViolation, Rejected,
-        ErasureUnconfirmed, DownstreamUnknown, NotDescribed, Internal, LegalHold,
+        ErasureUnconfirmed, DownstreamUnknown, NotDescribed, Internal,
+        ChangeUnconfirmed,
+        LegalHold,
     }
 );
 table!(
@@ -88,6 +92,16 @@ table!(
     /// What is to be done with a category.
     action: Action => shared::Action { Erase, Anonymise, Restrict, Retain }
 );
+
+table!(
+    /// Uses that a person can object to.
+    r#use: Use => shared::Use { DirectMarketing, Profiling, SaleOrSharing }
+);
+
+/// The use of a number; absent if there is none.
+pub(super) fn use_of(number: i32) -> Option<Use> {
+    Use::ALL.iter().copied().find(|each| r#use(*each) as i32 == number)
+}
 
 /// The right of a number; absent if there is none.
 pub(super) fn right_of(number: i32) -> Option<Right> {
@@ -147,6 +161,9 @@ mod tests {
         }
         for each in LegalBasis::ALL {
             same_name(legal_basis(*each).as_str_name(), "LEGAL_BASIS_", each.as_str());
+        }
+        for each in Use::ALL {
+            same_name(r#use(*each).as_str_name(), "USE_", each.as_str());
         }
         for each in Action::ALL {
             same_name(action(*each).as_str_name(), "ACTION_", each.as_str());

@@ -6,6 +6,7 @@ mod choice;
 mod downstream;
 mod hold;
 mod opening;
+mod particulars;
 mod preview;
 mod request;
 mod sweep;

@@ -53,14 +53,11 @@ fn origins(ask: &Ask) -> Vec<v1::DirectiveOrigin> {
     directives.iter().map(origin).collect()
 }
 
-/// An erasure's directives; a collection's categories, which have no action.
+/// An erasure's directives; the categories of all else, which have no action.
 fn directives(ask: Ask) -> Vec<shared::Directive> {
-    match ask {
-        Ask::Resolve { .. } => Vec::new(),
-        Ask::Collect { categories } => {
-            let named = |category| shared::Directive { category, ..Default::default() };
-            categories.into_iter().map(named).collect()
-        }
-        Ask::Erase { directives } => directives.into_iter().map(category::directive).collect(),
+    if let Ask::Erase { directives } = ask {
+        return directives.into_iter().map(category::directive).collect();
     }
+    let named = |category: &str| shared::Directive { category: category.to_owned(), ..Default::default() };
+    ask.categories().into_iter().map(named).collect()
 }

@@ -8,10 +8,14 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::{choice, time};
+use super::{
+    choice,
+    particulars::{self, Given},
+    time,
+};
 use crate::{
     domain::{
-        CaseId, Details, Fault, Faults, Identifier, Right, Scope, Subject,
+        CaseId, Fault, Faults, Identifier, Right, Scope, Subject,
         subject::{NAME_RULE, is_name},
     },
     engine::{Filter, NewCase, NewPreview},
@@ -54,6 +58,13 @@ pub(crate) fn new_case(request: v1::OpenCaseRequest, now: Timestamp) -> Result<N
         faults.push("channel", NAME_RULE);
     }
     regimes(&mut faults, &request.regimes);
+    let given = Given {
+        corrections: request.corrections,
+        uses: request.uses,
+        purposes: request.purposes,
+        lift: request.lift,
+    };
+    let (particulars, details) = particulars::read(&mut faults, right, given);
     faults.or(NewCase {
         caller: String::new(),
         request_id: request.request_id,
@@ -65,7 +76,8 @@ pub(crate) fn new_case(request: v1::OpenCaseRequest, now: Timestamp) -> Result<N
         policy_version: request.policy_version,
         channel: request.channel,
         regimes: request.regimes,
-        details: Details::default(),
+        particulars,
+        details,
         trace_parent: None,
     })
 }
@@ -77,7 +89,14 @@ pub(crate) fn new_preview(request: v1::PreviewCaseRequest, now: Timestamp) -> Re
     let subject = subject(&mut faults, request.subject);
     let received_at = received(&mut faults, request.received_time, now);
     let scope = scope(&mut faults, request.scope);
-    faults.or(NewPreview { right, subject, received_at, scope })
+    let given = Given {
+        corrections: request.corrections,
+        uses: request.uses,
+        purposes: request.purposes,
+        lift: request.lift,
+    };
+    let (particulars, details) = particulars::read(&mut faults, right, given);
+    faults.or(NewPreview { right, subject, received_at, scope, particulars, details })
 }
 
 /// Which cases to list, and after which one. The filter is absent if no case can match: the caller asks only for
@@ -152,7 +171,7 @@ fn served_right(faults: &mut Faults, number: i32) -> Right {
             .filter(|right| right.is_served())
             .map(|right| choice::right(*right).as_str_name())
             .collect();
-        faults.push("right", format!("must be one of {}: others are not served yet", served.join(", ")));
+        faults.push("right", format!("must be one of {}", served.join(", ")));
         Right::Access
     })
 }

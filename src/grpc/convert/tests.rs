@@ -47,6 +47,7 @@ fn good() -> v1::OpenCaseRequest {
         policy_version: "2026-01".into(),
         channel: "support_desk".into(),
         regimes: vec!["gdpr".into()],
+        ..Default::default()
     }
 }
 
@@ -100,6 +101,7 @@ fn every_bad_field_is_named() {
         policy_version: "v".repeat(65),
         channel: "Support Desk".into(),
         regimes: vec!["gdpr".into(), "G".into()],
+        ..Default::default()
     };
     let faults = new_case(request, now()).unwrap_err();
     let expected = [
@@ -158,12 +160,10 @@ fn times_before_the_gdpr_are_mistakes() {
 }
 
 #[test]
-fn rights_that_are_not_served_are_said() {
-    for right in [shared::Right::Rectification, shared::Right::Unspecified] {
-        let faults = new_case(v1::OpenCaseRequest { right: right.into(), ..good() }, now()).unwrap_err();
-        let [fault] = faults.as_slice() else { panic!("{faults}") };
-        assert!(fault.description.contains("RIGHT_ACCESS, RIGHT_PORTABILITY, RIGHT_ERASURE"), "{fault}");
-    }
+fn without_a_right_the_rights_are_said() {
+    let faults = new_case(v1::OpenCaseRequest { right: 0, ..good() }, now()).unwrap_err();
+    let [fault] = faults.as_slice() else { panic!("{faults}") };
+    assert!(fault.description.contains("RIGHT_ACCESS, RIGHT_PORTABILITY, RIGHT_ERASURE"), "{fault}");
 }
 
 #[test]

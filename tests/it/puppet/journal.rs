@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rightful::proto::downstream::v1::{Directive, Subject};
+use rightful::proto::downstream::v1::{Correction, Directive, Subject};
 use tokio::sync::watch;
 
 use super::{Gone, Method};
@@ -23,6 +23,7 @@ pub struct Call {
     /// The categories that were asked for.
     pub categories: Vec<String>,
     pub directives: Vec<Directive>,
+    pub corrections: Vec<Correction>,
     pub dry_run: bool,
     pub resume_token: Vec<u8>,
     /// The W3C trace context that came along.
@@ -42,6 +43,7 @@ impl Call {
             identifiers: Vec::new(),
             categories: Vec::new(),
             directives: Vec::new(),
+            corrections: Vec::new(),
             dry_run: false,
             resume_token: Vec::new(),
             traceparent: said("traceparent"),

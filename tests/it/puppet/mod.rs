@@ -1,13 +1,14 @@
 //! The puppet: a scriptable downstream on a loopback socket. It keeps the contract unless it is told not to, and writes
 //! down every call.
 
+mod change;
 mod collection;
-mod erasure;
 mod fault;
 mod front;
 mod journal;
 mod person;
 mod profile;
+mod rights;
 mod service;
 mod sweep;
 
@@ -42,7 +43,7 @@ struct Inner {
     people: Vec<Person>,
     script: Script,
     journal: Journal,
-    tasks: erasure::Tasks,
+    tasks: change::Tasks,
     sweeps: sweep::Sweeps,
     /// Items between two resume tokens; 0 sends none.
     token_every: usize,
@@ -110,7 +111,7 @@ impl Puppet {
             people: profile.people,
             script: Script::default(),
             journal: Journal::default(),
-            tasks: erasure::Tasks::default(),
+            tasks: change::Tasks::default(),
             sweeps: sweep::Sweeps::default(),
             token_every: profile.token_every,
             clock: profile.clock,
@@ -212,7 +213,12 @@ impl Puppet {
         self.shared.lock().people.iter().map(Person::items).sum()
     }
 
-    /// Waits until something was erased.
+    /// Its people as they are now.
+    pub fn people(&self) -> Vec<Person> {
+        self.shared.lock().people.clone()
+    }
+
+    /// Waits until something was changed.
     pub async fn affected(&self) {
         let mut seen = self.watch();
         crate::harness::soon("an effect at a puppet", async {

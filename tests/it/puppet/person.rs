@@ -1,6 +1,6 @@
 //! The people that puppets know.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -36,6 +36,10 @@ pub struct Person {
     pub records: Vec<(String, Bytes)>,
     pub files: Vec<File>,
     pub withheld: Vec<Withheld>,
+    /// Categories that are not used.
+    pub restricted: BTreeSet<String>,
+    /// Uses and purposes that have stopped.
+    pub stopped: BTreeSet<String>,
 }
 
 impl Person {
@@ -78,6 +82,11 @@ impl Person {
             understands.contains(&asked.kind)
                 && self.identifiers.iter().any(|(kind, value)| *kind == asked.kind && *value == asked.value)
         })
+    }
+
+    /// Records of a category.
+    pub fn count(&self, category: &str) -> u64 {
+        self.records.iter().filter(|(of, _)| of == category).count() as u64
     }
 
     /// Records and files.

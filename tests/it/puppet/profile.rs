@@ -27,7 +27,17 @@ impl Profile {
         let description = DescribeResponse {
             title: format!("The {name} service"),
             understands: understands.iter().map(|kind| (*kind).to_owned()).collect(),
-            rights: [Right::Access, Right::Portability, Right::Erasure].map(i32::from).to_vec(),
+            rights: [
+                Right::Access,
+                Right::Portability,
+                Right::Erasure,
+                Right::Rectification,
+                Right::Restriction,
+                Right::Objection,
+                Right::ConsentWithdrawal,
+            ]
+            .map(i32::from)
+            .to_vec(),
             supports_dry_run: true,
             backup_horizon: Some(prost_types::Duration { seconds: 30 * 24 * 3_600, nanos: 0 }),
             ..DescribeResponse::default()
