@@ -4,7 +4,10 @@ use std::fmt::Write as _;
 
 use crate::proto::{
     downstream::v1::{Action, GroundCode, LegalBasis, Right, Use},
-    v1::{CaseReason, CaseState, NoticeType, TaskKind, TaskReason, TaskState, UnscheduledReason},
+    v1::{
+        CaseReason, CaseState, NoticeType, SweepEvent, SweepState, TaskKind, TaskReason, TaskState,
+        UnscheduledReason,
+    },
 };
 
 macro_rules! words {
@@ -35,6 +38,10 @@ words! {
     task_state: TaskState, "TASK_STATE_";
     /// Why.
     task_reason: TaskReason, "TASK_REASON_";
+    /// Where a sweep stands.
+    sweep_state: SweepState, "SWEEP_STATE_";
+    /// What happened to it.
+    sweep_event: SweepEvent, "SWEEP_EVENT_";
     /// Why nothing comes for what is retained.
     unscheduled: UnscheduledReason, "UNSCHEDULED_REASON_";
     /// What is done with a category.
