@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::proto::{
     downstream::v1::{Action, GroundCode, LegalBasis, Right, Use},
-    v1::{CaseReason, CaseState, TaskKind, TaskReason, TaskState, UnscheduledReason},
+    v1::{CaseReason, CaseState, NoticeType, TaskKind, TaskReason, TaskState, UnscheduledReason},
 };
 
 macro_rules! words {
@@ -27,6 +27,8 @@ words! {
     case_state: CaseState, "CASE_STATE_";
     /// Why.
     case_reason: CaseReason, "CASE_REASON_";
+    /// What a notice says.
+    notice_type: NoticeType, "NOTICE_TYPE_";
     /// What a task asks.
     task_kind: TaskKind, "TASK_KIND_";
     /// Where a task stands.

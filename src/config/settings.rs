@@ -141,6 +141,18 @@ impl Settings {
             .collect()
     }
 
+    /// The texts of an array, at most `most` of them.
+    pub(super) fn list(&mut self, key: &str, most: usize) -> Vec<String> {
+        self.asked.insert(key.to_owned());
+        self.asked.insert(format!("{key}["));
+        let length = self.containers.get(key).copied().unwrap_or(0);
+        if length > most {
+            self.fault(key, format!("must have at most {most} entries"));
+        }
+        let at = |index: usize| format!("{key}[{index}]");
+        (0..length.min(most)).filter_map(|index| Some(self.values.remove(&at(index))?.text)).collect()
+    }
+
     /// How many items an array has.
     pub(super) fn length(&mut self, array: &str) -> usize {
         self.asked.insert(format!("{array}["));

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Correction, FollowUps, Particulars};
+use super::{Circumstances, Correction, FollowUps, Particulars, Subject};
 
 /// All of it. A field that an older version did not write has its default.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +18,8 @@ pub struct Proceedings {
     pub particulars: Particulars,
     /// The erasures that are to come for what was retained.
     pub follow_ups: FollowUps,
+    /// What is special about it.
+    pub circumstances: Circumstances,
 }
 
 /// What a case holds of the person beside the identifiers. It is sealed under the case's key, and destroyed with it.
@@ -26,6 +28,8 @@ pub struct Proceedings {
 pub struct Details {
     /// Rectification: the values, in the order of [`Particulars::corrections`].
     pub corrections: Vec<Correction>,
+    /// Who is to be told of a minor's case.
+    pub guardian: Option<Subject>,
 }
 
 impl Details {

@@ -13,8 +13,8 @@ use uuid::Uuid;
 
 use super::{Engine, Error};
 use crate::{
-    domain::{Lane, Task, TaskEvent, TaskId, TaskReason},
-    store::{self, CaseFile, StoredCase},
+    domain::{CaseState, CaseWork, Lane, Task, TaskEvent, TaskId, TaskReason},
+    store::{self, CaseFile, StoredCase, due_again},
 };
 
 impl Engine {
@@ -31,24 +31,41 @@ fn may_be_given_up(task: &Task) -> bool {
 }
 
 fn give_up_unreachable(file: &mut CaseFile, lanes: &BTreeMap<String, Lane>) -> Result<(), store::Error> {
-    file.work = None;
     file.attempts = 0;
-    let mut lost: Vec<(TaskId, &str)> = Vec::new();
+    if file.case.state != CaseState::InProgress {
+        // It waits for a person: nobody has been asked anything.
+        file.work = Some((CaseWork::Due, due_again(file.case.due_at, file.now)));
+        return Ok(());
+    }
+    file.work = None;
+    let mut lost: Vec<(TaskId, TaskReason, &str)> = Vec::new();
     for task in file.tasks.iter().filter(|task| may_be_given_up(task) && !file.is_leased(task.id)) {
+        if task.reason == Some(TaskReason::AwaitsPerson) {
+            lost.push((task.id, TaskReason::AwaitsPerson, "nobody had done it when the case was due"));
+            continue;
+        }
         match lanes.get(&task.downstream) {
             Some(lane) if lane.pause.is_some() => {
-                lost.push((task.id, "the downstream was paused when the case was due"));
+                lost.push((
+                    task.id,
+                    TaskReason::Unavailable,
+                    "the downstream was paused when the case was due",
+                ));
             }
             Some(lane) if lane.is_shut() => {
-                lost.push((task.id, "the downstream could not be reached when the case was due"));
+                lost.push((
+                    task.id,
+                    TaskReason::Unavailable,
+                    "the downstream could not be reached when the case was due",
+                ));
             }
             _ => {}
         }
     }
-    for (task, why) in lost {
+    for (task, reason, why) in lost {
         file.task_mut(task)?.last_error = Some(why.to_owned());
         file.set_progress(task, None);
-        file.move_task(task, TaskEvent::GiveUp, Some(TaskReason::Unavailable))?;
+        file.move_task(task, TaskEvent::GiveUp, Some(reason))?;
     }
     file.advance();
     Ok(())

@@ -15,11 +15,14 @@ use crate::{
         client::{Client, timed},
         exit::{Exit, Failure},
         output::{self, Format},
-        subject::Who,
+        subject::{self, Who},
         time,
     },
     clock::{Clock as _, SystemClock},
-    proto::v1::{Case, OpenCaseRequest, OpenCaseResponse},
+    proto::{
+        downstream::v1::Subject,
+        v1::{Case, OpenCaseRequest, OpenCaseResponse},
+    },
 };
 
 #[derive(Args)]
@@ -51,6 +54,12 @@ pub(in crate::cli) struct Arguments {
     /// A regime that the case is under, such as `gdpr`; repeatable. Default: those of the server's configuration.
     #[arg(long = "regime", value_name = "NAME")]
     regimes: Vec<String>,
+    /// The subject is a minor: its tasks go first.
+    #[arg(long)]
+    minor: bool,
+    /// Who is to be told of a minor's case: a file with one KIND=VALUE on each line; `-` reads them from stdin.
+    #[arg(long, value_name = "FILE", requires = "minor")]
+    guardian_file: Option<std::path::PathBuf>,
     /// Follow the case until it is settled.
     #[arg(long)]
     watch: bool,
@@ -85,6 +94,7 @@ pub(in crate::cli) fn opened(answer: &OpenCaseResponse) -> Result<&Case, Failure
 
 fn request(arguments: Arguments) -> Result<OpenCaseRequest, Failure> {
     let Read { corrections, uses, purposes, lift } = arguments.particulars.read()?;
+    let guardian = arguments.guardian_file.as_deref().map(subject::from_file).transpose()?;
     Ok(OpenCaseRequest {
         request_id: arguments.request_id.unwrap_or_else(|| SystemClock.new_id().to_string()),
         right: arguments.right.into(),
@@ -99,6 +109,8 @@ fn request(arguments: Arguments) -> Result<OpenCaseRequest, Failure> {
         uses,
         purposes,
         lift,
+        minor: arguments.minor,
+        guardian: guardian.map(|identifiers| Subject { identifiers }),
     })
 }
 

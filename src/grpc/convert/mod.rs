@@ -5,10 +5,12 @@ mod category;
 mod choice;
 mod downstream;
 mod hold;
+mod notice;
 mod opening;
 mod particulars;
 mod preview;
 mod request;
+mod resolution;
 mod time;
 
 #[cfg(test)]
@@ -17,6 +19,8 @@ mod tests;
 pub(super) use case::{case, export};
 pub(super) use downstream::{check, downstream, downstream_in_brief};
 pub(super) use hold::{hold, hold_filter, new_hold, placed_hold, release_hold};
+pub(super) use notice::{notice, notice_filter, webhook};
 pub(super) use opening::refused;
 pub(super) use preview::preview;
 pub(super) use request::{downstream_name, filter, id, new_case, new_preview, pause};
+pub(super) use resolution::{handed_in, resolution};

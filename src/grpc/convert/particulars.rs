@@ -46,7 +46,7 @@ pub(super) fn read(faults: &mut Faults, right: Right, given: Given) -> (Particul
     purposes(faults, &given.purposes);
     let refs = corrections.iter().map(|correction| correction.of.clone()).collect();
     let particulars = Particulars { uses, purposes: given.purposes, lift: given.lift, corrections: refs };
-    (particulars, Details { corrections })
+    (particulars, Details { corrections, ..Details::default() })
 }
 
 fn corrections(faults: &mut Faults, given: Vec<v1::Correction>) -> Vec<Correction> {
