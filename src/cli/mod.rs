@@ -85,7 +85,7 @@ enum Command {
     /// Fetch and verify exports.
     #[command(subcommand)]
     Export(export::Command),
-    /// Fetch the receipts of erasures.
+    /// Fetch the receipts of erasures and other changes.
     #[command(subcommand)]
     Receipt(receipt::Command),
     /// Look at the registered downstreams.

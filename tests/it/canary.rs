@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use rightful::proto::{
     downstream::v1::{Record, Right},
     v1::{
-        GetReceiptRequest, ListCasesRequest, ListNoticesRequest, ResolveTaskRequest, TaskKind,
+        Correction, GetReceiptRequest, ListCasesRequest, ListNoticesRequest, ResolveTaskRequest, TaskKind,
         TaskResolution, resolve_task_request::Item, task_resolution::Outcome,
     },
 };
@@ -116,11 +116,32 @@ async fn personal_data_stands_nowhere_in_clear() {
     };
     assert_eq!(world.cases().list_cases(request).await.unwrap().into_inner().cases.len(), 2);
     world.restart().await;
+    // What is to be put right, put wrong, and put right again after a crash.
+    let mut correct = opening(Right::Rectification, &[("email", &email)]);
+    correct.corrections = vec![Correction {
+        category: "orders".into(),
+        field: "/text".into(),
+        old_json: json!(CANARY).to_string(),
+        new_json: json!(format!("{CANARY} corrected")).to_string(),
+        ..Correction::default()
+    }];
+    world.puppet("shop").next(Method::Rectify, Fault::EraseHalf);
+    world.puppet("shop").next(Method::Rectify, Fault::Fail(Code::Internal));
+    let mut bad = correct.clone();
+    bad.request_id.push('x');
+    bad.corrections.push(Correction { new_json: CANARY.into(), ..bad.corrections[0].clone() });
+    let bad = world.try_open(bad).await.unwrap_err();
+    assert!(!format!("{bad:?}").contains(CANARY), "errors do not repeat what was wrong");
+    let rectified = world.open(correct).await;
+    world.restart().await;
+    let rectified = world.settled(&rectified.case_id).await;
+    assert!(world.receipt(&rectified.case_id).await["downstreams"][0]["categories"][0]["fields"].is_array());
+    assert!(!world.receipt(&rectified.case_id).await.to_string().contains(CANARY));
     let erasure = world.run(Right::Erasure, &[("email", &email)]).await;
     let request = GetReceiptRequest { case_id: erasure.case_id.clone() };
     let receipt = world.cases().get_receipt(request).await.unwrap().into_inner().receipt_json;
     assert!(!String::from_utf8_lossy(&receipt).contains(CANARY), "the receipt names nobody");
-    for case in [access, partial, erasure] {
+    for case in [access, partial, rectified, erasure] {
         assert!(!format!("{:?}", world.case(&case.case_id).await).contains(CANARY), "a case names nobody");
     }
 
