@@ -115,7 +115,7 @@ pub async fn run() -> ExitCode {
             return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
         }
     };
-    match dispatch(cli).await {
+    match Box::pin(dispatch(cli)).await {
         Ok(()) => Exit::Done.into(),
         Err(failure) => {
             failure.print();
