@@ -9,7 +9,9 @@ pub mod caller;
 pub mod capability;
 pub mod case;
 pub mod category;
+pub mod clock;
 pub mod confirmation;
+pub mod decision;
 pub mod directive;
 pub mod fault;
 pub mod id;
@@ -24,6 +26,7 @@ pub mod statement;
 pub mod subject;
 pub mod task;
 pub mod transition;
+pub mod verification;
 
 pub use breaker::{Breaker, BreakerState};
 pub use capability::Capabilities;
