@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 
 use super::{
     Config, Controller, Engine, Keys, Limits, LogFormat, Policy, Server, Storage, Store, Telemetry,
-    downstream, settings::Settings,
+    downstream, handling, settings::Settings,
 };
 use crate::domain::{Faults, breaker, retry};
 
@@ -32,16 +32,21 @@ pub(super) fn config(mut settings: Settings) -> Result<Config, Faults> {
 
 /// Reads every section. Where there is a fault, the value is of no use.
 pub(super) fn sections(settings: &mut Settings) -> Config {
+    let (server, store, storage) = (server(settings), store(settings), storage(settings));
+    let keys = Keys { ring: PathBuf::from(settings.text("keys.ring", "rightful.keys.json", TEXT_BYTES_MAX)) };
+    let controller = controller(settings);
+    let policy = Policy {
+        respond_within: settings.period("policy.respond_within", "P30D"),
+        export_lives: settings.period("policy.export_lives", "P30D"),
+    };
     Config {
-        server: server(settings),
-        store: store(settings),
-        storage: storage(settings),
-        keys: Keys { ring: PathBuf::from(settings.text("keys.ring", "rightful.keys.json", TEXT_BYTES_MAX)) },
-        controller: controller(settings),
-        policy: Policy {
-            respond_within: settings.period("policy.respond_within", "P30D"),
-            export_lives: settings.period("policy.export_lives", "P30D"),
-        },
+        server,
+        store,
+        storage,
+        keys,
+        controller,
+        handling: handling::handling(settings, &policy.respond_within),
+        policy,
         engine: engine(settings),
         limits: limits(settings),
         retry: retry(settings),

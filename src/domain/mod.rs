@@ -14,6 +14,7 @@ pub mod confirmation;
 pub mod decision;
 pub mod directive;
 pub mod fault;
+pub mod handling;
 pub mod id;
 pub mod lane;
 pub mod outcome;
