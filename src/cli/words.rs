@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::proto::{
     downstream::v1::{Action, GroundCode, LegalBasis, Right},
-    v1::{CaseReason, CaseState, TaskKind, TaskReason, TaskState},
+    v1::{Assurance, CaseReason, CaseState, EvidenceKind, TaskKind, TaskReason, TaskState},
 };
 
 macro_rules! words {
@@ -37,6 +37,10 @@ words! {
     action: Action, "ACTION_";
     /// Why something stays.
     ground: GroundCode, "GROUND_CODE_";
+    /// How sure it is that the person asks.
+    assurance: Assurance, "ASSURANCE_";
+    /// What shows that.
+    evidence_kind: EvidenceKind, "EVIDENCE_KIND_";
     /// On what basis data is processed.
     legal_basis: LegalBasis, "LEGAL_BASIS_";
 }

@@ -31,7 +31,8 @@ pub(super) fn handling(settings: &mut Settings, respond_within: &Period) -> Hand
     for (index, name) in regimes.iter().enumerate().filter(|_| is_readable) {
         if !table.regimes.contains_key(name) {
             let known: Vec<&str> = table.regimes.keys().map(String::as_str).collect();
-            settings.fault(&format!("policy.regimes[{index}]"), format!("must be one of {}", known.join(", ")));
+            settings
+                .fault(&format!("policy.regimes[{index}]"), format!("must be one of {}", known.join(", ")));
         }
     }
     let verification = Policy {

@@ -222,7 +222,12 @@ mod tests {
         let names: Vec<&str> = table.regimes.keys().map(String::as_str).collect();
         assert_eq!(names, ["ccpa", "dpdp", "gdpr", "lgpd", "pipeda", "ua_pdp", "uk_gdpr", "uu_pdp"]);
         for row in &table.rows {
-            assert_eq!(row.draft, row.source.contains("secondary source"), "{}: what is to be checked says so", row.regime);
+            assert_eq!(
+                row.draft,
+                row.source.contains("secondary source"),
+                "{}: what is to be checked says so",
+                row.regime
+            );
         }
         assert_eq!(table.holidays.len(), 4);
     }

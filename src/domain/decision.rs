@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{CaseReason, Ground, GroundCode, TaskKind, Task, TaskState};
+use super::{CaseReason, Ground, GroundCode, Task, TaskKind, TaskState};
 
 /// Whether a case needs an approval, and who gave it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -173,7 +173,9 @@ impl Verification {
 
     /// Whether this was shown before.
     pub fn knows(&self, evidence: &Evidence) -> bool {
-        self.evidence.iter().any(|known| (known.kind, &known.reference) == (evidence.kind, &evidence.reference))
+        self.evidence
+            .iter()
+            .any(|known| (known.kind, &known.reference) == (evidence.kind, &evidence.reference))
     }
 
     /// Whether the evidence reaches what is needed.

@@ -10,6 +10,8 @@ use super::Error;
 use crate::domain::{
     Ask, Capabilities, Case, CaseState, CategoryOutcome, Details, Identifier, Lane, Right, Scope, Subject,
     Task, TaskReason, TaskState,
+    clock::Clocks,
+    verification::{Assurance, Evidence},
 };
 
 /// A checked request for a case.
@@ -35,6 +37,8 @@ pub struct NewCase {
     pub channel: String,
     /// The regimes that it is under; empty means those of the configuration.
     pub regimes: Vec<String>,
+    /// What shows that the person asks.
+    pub evidence: Vec<Evidence>,
     /// What else is personal.
     pub details: Details,
     /// The W3C `traceparent` of the caller, if there is one.
@@ -85,6 +89,10 @@ pub struct NewPreview {
     pub received_at: Option<Timestamp>,
     /// About what.
     pub scope: Scope,
+    /// Over which way the person asked, or empty.
+    pub channel: String,
+    /// The regimes that it is under; empty means those of the configuration.
+    pub regimes: Vec<String>,
 }
 
 /// What opening a case would do.
@@ -94,6 +102,14 @@ pub struct Preview {
     pub tasks: Vec<PreviewTask>,
     /// When the case would have to be done.
     pub due_at: Timestamp,
+    /// The clocks that it would have.
+    pub clocks: Clocks,
+    /// How well the person would have to be verified.
+    pub verification_needed: Assurance,
+    /// Whether somebody else would have to approve it.
+    pub approval_needed: bool,
+    /// When it would start if it were approved now; absent: at once.
+    pub start_at: Option<Timestamp>,
 }
 
 /// A task that would be planned.
@@ -124,8 +140,10 @@ pub struct Filter {
     pub downstream: Option<String>,
     /// Due before.
     pub due_before: Option<Timestamp>,
-    /// In progress and past due.
+    /// Not final and past due.
     pub overdue: bool,
+    /// Not final, and past due or soon so.
+    pub due_soon: bool,
     /// Opened with, or resolved to, this identifier.
     pub identifier: Option<Identifier>,
 }

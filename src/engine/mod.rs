@@ -4,9 +4,13 @@
 //! work; it takes no hints, so the happy path, the restart after a crash and a second replica run the same code.
 
 mod api;
+mod approve;
 mod attempt;
 mod cancel;
 mod collect;
+mod confirm;
+mod deadline;
+mod decide;
 mod desk;
 mod directory;
 mod download;
@@ -23,6 +27,7 @@ mod plan;
 mod preview;
 mod read;
 mod record;
+mod refuse;
 mod resolve;
 mod retry;
 mod settle;
@@ -37,11 +42,12 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub use api::*;
+pub use confirm::Confirmation;
 pub use error::Error;
 
 use crate::{
     clock::Clock,
-    domain::{Period, breaker, retry::Policy},
+    domain::{Period, breaker, handling::Handling, retry::Policy},
     downstream::Registry,
     export::{Controller, Storage},
     store::Store,
@@ -62,8 +68,8 @@ pub struct Settings {
     pub describe_every: SignedDuration,
     /// How long a case waits for a downstream that has never described itself before it is planned without it.
     pub describe_patience: SignedDuration,
-    /// How long after the person asked a case is due.
-    pub respond_within: Period,
+    /// How cases are handled.
+    pub handling: Arc<Handling>,
     /// How long an export, and all personal data of a settled case, is kept.
     pub export_lives: Period,
     /// How failures are retried.
@@ -171,6 +177,7 @@ impl Engine {
         }
         running.spawn(desk::run(self.clone(), stop.clone()));
         running.spawn(directory::keep_describing(self.clone(), stop.clone()));
+        running.spawn(self.clone().keep_counting(stop.clone()));
         running.spawn(timekeeping::keep(self.clone(), stop));
         Lanes { engine: self.clone(), running }
     }

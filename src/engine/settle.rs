@@ -8,9 +8,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{Engine, Error, collect};
+use super::{Engine, Error, collect, due};
 use crate::{
-    domain::{CaseEvent, CaseWork, Task, TaskState, advance, case::settled_reason, statement::statements},
+    domain::{
+        CaseEvent, CaseWork, Task, TaskState, advance, case::settled_reason, clock::Tick,
+        statement::statements,
+    },
     export::{Described, Facts, Manifest, Part, bag, receipt},
     store::{self, CaseFile, ExportFacts, StoredCase},
     telemetry::metrics,
@@ -55,8 +58,10 @@ impl Engine {
         };
         let expires_at = self.0.settings.export_lives.after(self.0.clock.now());
         let sweep_at = self.sweep_at();
-        self.change_case(stored.case.id, token, move |file| complete(file, &ending, expires_at, sweep_at))
+        let ticks = self
+            .change_case(stored.case.id, token, move |file| complete(file, &ending, expires_at, sweep_at))
             .await?;
+        due::count(&ticks);
         metrics::settled(stored.case.right.as_str(), settled_reason(&tasks).as_str());
         Ok(())
     }
@@ -85,7 +90,10 @@ impl Engine {
         };
         let mut case = stored.case.clone();
         case.reason = Some(settled_reason(tasks));
-        case.settled_at = Some(self.0.clock.now());
+        let now = self.0.clock.now();
+        case.settled_at = Some(now);
+        case.proceedings.clocks.answer(now);
+        case.due_at = case.proceedings.clocks.deadline().unwrap_or(case.due_at);
         Facts {
             case,
             statements: statements(tasks),
@@ -100,12 +108,15 @@ fn complete(
     ending: &Ending,
     expires_at: Timestamp,
     sweep_at: Timestamp,
-) -> Result<(), store::Error> {
+) -> Result<Vec<Tick>, store::Error> {
     if !advance::all_settled(&file.tasks) {
         return Err(store::Error::LeaseLost);
     }
     let now = file.now;
     let reason = settled_reason(&file.tasks);
+    let ticks = file.tick();
+    file.case.proceedings.clocks.answer(now);
+    file.set_due();
     file.move_case(CaseEvent::Settle, Some(reason))?;
     file.case.settled_at = Some(now);
     file.case.expires_at = Some(expires_at);
@@ -119,7 +130,7 @@ fn complete(
         }
         Ending::Receipt(json) => file.set_receipt(json.clone()),
     }
-    Ok(())
+    Ok(ticks)
 }
 
 fn seal_manifest(key: &CaseKey, manifest: &Manifest) -> Result<Vec<u8>, Error> {

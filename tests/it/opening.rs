@@ -222,7 +222,7 @@ async fn a_preview_checks_as_opening_does() {
             continue;
         }
         let OpenCaseRequest { right, subject, received_time, scope, .. } = request;
-        let preview = PreviewCaseRequest { right, subject, received_time, scope };
+        let preview = PreviewCaseRequest { right, subject, received_time, scope, ..Default::default() };
         let answer = world.cases().preview_case(preview).await;
         let refused = assert_refused(answer, Code::InvalidArgument, "ERROR_REASON_BAD_REQUEST");
         assert_eq!(fields(&refused), expected);

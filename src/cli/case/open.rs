@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use clap::Args;
 
-use super::{About, Right, view, watch};
+use super::{About, Right, confirm, view, watch};
 use crate::{
     cli::{
         Global,
@@ -45,6 +45,9 @@ pub(in crate::cli) struct Arguments {
     /// A regime that the case is under, such as `gdpr`; repeatable. Default: those of the server's configuration.
     #[arg(long = "regime", value_name = "NAME")]
     regimes: Vec<String>,
+    /// What shows that the person asks, such as `email_link=mail-4711`; repeatable. No personal data.
+    #[arg(long = "evidence", value_name = "KIND=REFERENCE")]
+    evidence: Vec<String>,
     /// Follow the case until it is settled.
     #[arg(long)]
     watch: bool,
@@ -88,6 +91,7 @@ fn request(arguments: Arguments) -> Result<OpenCaseRequest, Failure> {
         policy_version: arguments.policy_version,
         channel: arguments.channel,
         regimes: arguments.regimes,
+        evidence: confirm::evidence(&arguments.evidence)?,
     })
 }
 

@@ -3,7 +3,7 @@
 use clap::Args;
 use jiff::Timestamp;
 
-use super::{About, Right};
+use super::{About, Right, handling};
 use crate::{
     cli::{
         Global,
@@ -33,6 +33,12 @@ pub(in crate::cli) struct Arguments {
     received: Option<String>,
     #[command(flatten)]
     about: About,
+    /// Over which way the person asked: `account_settings`, `support_desk`.
+    #[arg(long, value_name = "NAME", default_value = "")]
+    channel: String,
+    /// A regime that the case is under, such as `gdpr`; repeatable. Default: those of the server's configuration.
+    #[arg(long = "regime", value_name = "NAME")]
+    regimes: Vec<String>,
 }
 
 /// Runs the command.
@@ -42,6 +48,8 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<(), Fai
         subject: Some(arguments.who.subject()?),
         received_time: arguments.received.map(|text| time::parse("--received", &text)).transpose()?,
         scope: arguments.about.scope()?,
+        channel: arguments.channel,
+        regimes: arguments.regimes,
     };
     let mut client = Client::connect(global).await?;
     let answer = client.cases.preview_case(timed(request)).await?.into_inner();
@@ -64,7 +72,13 @@ pub(in crate::cli) fn shown(preview: &PreviewCaseResponse, now: Timestamp) -> St
             note(task).into(),
         ]);
     }
-    let mut text = format!("would be due {}\n\n{}", time::shown(preview.due_time.as_ref(), now), plan.text());
+    let mut text = format!("would be due {}", time::shown(preview.due_time.as_ref(), now));
+    for line in handling::conditions(preview, now) {
+        text.push('\n');
+        text.push_str(&line);
+    }
+    text.push_str("\n\n");
+    text.push_str(&plan.text());
     if let Some(effects) = effects(&preview.tasks) {
         text.push_str("\n\n");
         text.push_str(&effects);

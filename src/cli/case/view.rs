@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::preview::effect;
+use super::{handling, preview::effect};
 use crate::{
     cli::{
         table::{Field, Table, Tone},
@@ -17,15 +17,19 @@ use crate::{
 /// Facts, tasks and what to do next.
 pub(in crate::cli) fn case(case: &Case, now: Timestamp) -> String {
     let mut text = facts(case, now);
-    if !case.tasks.is_empty() {
+    for part in [handling::text(case), tasks_text(case, now)].into_iter().flatten() {
         text.push_str("\n\n");
-        text.push_str(&tasks(case, now));
+        text.push_str(&part);
     }
     if let Some(next) = next_step(case) {
         text.push_str("\n\n");
         text.push_str(&next);
     }
     text
+}
+
+fn tasks_text(case: &Case, now: Timestamp) -> Option<String> {
+    (!case.tasks.is_empty()).then(|| tasks(case, now))
 }
 
 fn facts(case: &Case, now: Timestamp) -> String {
@@ -39,6 +43,7 @@ fn facts(case: &Case, now: Timestamp) -> String {
     table.fact("received", time::shown(case.received_time.as_ref(), now));
     table.fact("opened", time::shown(case.open_time.as_ref(), now));
     table.fact("due", time::shown(case.due_time.as_ref(), now));
+    table.fact("starts", time::shown(case.start_time.as_ref(), now));
     table.fact("settled", time::shown(case.settle_time.as_ref(), now));
     table.fact("known by", case.identifier_kinds.join(", "));
     if let Some(scope) = &case.scope {
@@ -52,6 +57,7 @@ fn facts(case: &Case, now: Timestamp) -> String {
     }
     table.fact("labels", labels(case));
     table.fact("policy", case.policy_version.as_str());
+    handling::facts(case, &mut table);
     if let Some(export) = &case.export {
         table.fact("export", format!("{}, {} bytes", export.file_name, words::grouped(export.size_bytes)));
         table.fact("sha256", export.sha256.as_str());
@@ -216,6 +222,9 @@ fn next_step(case: &Case) -> Option<String> {
     let id = &case.case_id;
     if case.tasks.iter().any(|task| task.state == i32::from(TaskState::NeedsAttention)) {
         return Some("once the cause is gone: rightful case retry TASK_ID".into());
+    }
+    if let Some(next) = handling::next_step(case) {
+        return Some(next);
     }
     if !is_settled(case) {
         return Some(format!("follow it: rightful case watch {id}"));

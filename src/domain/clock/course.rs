@@ -229,7 +229,8 @@ impl Clocks {
 
     /// When a clock has something to say next.
     pub fn next_moment(&self) -> Option<Timestamp> {
-        let waits = |clock: &&Clock| clock.met_at.is_none() && clock.missed_at.is_none() && !self.stands_still(clock);
+        let waits =
+            |clock: &&Clock| clock.met_at.is_none() && clock.missed_at.is_none() && !self.stands_still(clock);
         // Missed is what is not done when the time is over, not in its last moment.
         let over = |due_at: Timestamp| due_at.saturating_add(MOMENT).unwrap_or(Timestamp::MAX);
         let moment = |clock: &Clock| if clock.is_near_said { clock.due_at.map(over) } else { clock.near_at };

@@ -44,7 +44,9 @@ pub struct Nth {
 impl Holidays {
     /// Whether people work on this day.
     pub fn is_working_day(&self, date: Date) -> bool {
-        !is_weekend(date) && !self.is_holiday(date) && !(self.substitute && self.substitutes(date).contains(&date))
+        !is_weekend(date)
+            && !self.is_holiday(date)
+            && !(self.substitute && self.substitutes(date).contains(&date))
     }
 
     /// The day, or the first working day after it (Reg. (EEC, Euratom) 1182/71 art. 3(4)).
@@ -145,7 +147,9 @@ mod tests {
 
     #[test]
     fn easter_falls_on_its_days() {
-        for text in ["2000-04-23", "2008-03-23", "2011-04-24", "2024-03-31", "2025-04-20", "2026-04-05", "2038-04-25"] {
+        for text in
+            ["2000-04-23", "2008-03-23", "2011-04-24", "2024-03-31", "2025-04-20", "2026-04-05", "2038-04-25"]
+        {
             assert_eq!(easter_sunday(date(text).year()), date(text));
         }
     }

@@ -96,7 +96,12 @@ pub struct Table {
 
 impl Table {
     /// The rows of a regime that are about this right and were valid when the person asked.
-    pub fn rows<'a>(&'a self, regime: &'a str, right: Right, asked_at: Timestamp) -> impl Iterator<Item = &'a Row> {
+    pub fn rows<'a>(
+        &'a self,
+        regime: &'a str,
+        right: Right,
+        asked_at: Timestamp,
+    ) -> impl Iterator<Item = &'a Row> {
         let day = asked_at.to_zoned(self.zone_of(regime).1).date();
         self.rows.iter().filter(move |row| {
             row.regime == regime
@@ -142,7 +147,8 @@ impl Table {
     }
 
     fn of(&self, row: &Row) -> impl Iterator<Item = Clock> {
-        let title = self.regimes.get(&row.regime).map_or("the company's promise", |regime| regime.title.as_str());
+        let title =
+            self.regimes.get(&row.regime).map_or("the company's promise", |regime| regime.title.as_str());
         let clock = |kind, term: &Term| Clock {
             regime: row.regime.clone(),
             title: title.to_owned(),

@@ -56,7 +56,10 @@ fn months_end_on_the_same_date_or_on_the_last_day() {
     ] {
         assert_eq!(end("1 calendar_months", start, "Europe/Berlin", false), expected, "{start}");
     }
-    assert_eq!(end("3 calendar_months", "2026-11-30T12:00:00Z", "Europe/Berlin", false), "2027-02-28 23:59:59");
+    assert_eq!(
+        end("3 calendar_months", "2026-11-30T12:00:00Z", "Europe/Berlin", false),
+        "2027-02-28 23:59:59"
+    );
 }
 
 #[test]
@@ -77,10 +80,16 @@ fn an_end_on_a_day_off_moves_to_the_next_working_day() {
 fn business_days_leave_out_weekends_and_holidays() {
     // Thursday before Easter 2026: Friday and Monday are off.
     assert_eq!(end("1 business_days", "2026-04-02T09:00:00Z", "Europe/Berlin", false), "2026-04-07 23:59:59");
-    assert_eq!(end("10 business_days", "2026-11-24T09:00:00Z", "Europe/Berlin", false), "2026-12-08 23:59:59");
+    assert_eq!(
+        end("10 business_days", "2026-11-24T09:00:00Z", "Europe/Berlin", false),
+        "2026-12-08 23:59:59"
+    );
     // From a Saturday on, Monday is the first.
     assert_eq!(end("1 business_days", "2026-11-28T09:00:00Z", "Europe/Berlin", false), "2026-11-30 23:59:59");
-    assert_eq!(end("15 business_days", "2026-11-24T18:00:00Z", "America/Los_Angeles", false), "2026-12-15 23:59:59");
+    assert_eq!(
+        end("15 business_days", "2026-11-24T18:00:00Z", "America/Los_Angeles", false),
+        "2026-12-15 23:59:59"
+    );
 }
 
 #[test]
@@ -94,9 +103,15 @@ fn hours_are_hours_whatever_the_clocks_do() {
 
 #[test]
 fn days_end_at_midnight_there() {
-    assert_eq!(end("45 calendar_days", "2026-11-24T09:00:00Z", "America/Los_Angeles", false), "2027-01-08 23:59:59");
+    assert_eq!(
+        end("45 calendar_days", "2026-11-24T09:00:00Z", "America/Los_Angeles", false),
+        "2027-01-08 23:59:59"
+    );
     // 07:59 UTC is still the evening before in California.
-    assert_eq!(end("1 calendar_days", "2026-11-24T07:59:00Z", "America/Los_Angeles", false), "2026-11-24 23:59:59");
+    assert_eq!(
+        end("1 calendar_days", "2026-11-24T07:59:00Z", "America/Los_Angeles", false),
+        "2026-11-24 23:59:59"
+    );
     // The day on which summer time begins at midnight has no 00:00 in Cairo.
     assert_eq!(end("1 calendar_days", "2026-04-22T09:00:00Z", "Africa/Cairo", false), "2026-04-23 23:59:59");
     assert_eq!(end("1 calendar_days", "2028-02-28T09:00:00Z", "Europe/Berlin", false), "2028-02-29 23:59:59");
@@ -114,7 +129,9 @@ fn terms_are_written_as_they_are_read() {
         assert_eq!(term(text).to_string(), text);
     }
     assert_eq!(term("72 clock_hours"), term("PT72H"));
-    for bad in ["", "30", "0 calendar_days", "10001 calendar_days", "1 month", "PT0H", "P1DT1H", "-1 calendar_days"] {
+    for bad in
+        ["", "30", "0 calendar_days", "10001 calendar_days", "1 month", "PT0H", "P1DT1H", "-1 calendar_days"]
+    {
         assert!(bad.parse::<Term>().is_err(), "{bad:?}");
     }
     assert_eq!(term("1 calendar_months").with(&term("2 calendar_months")), Some(term("3 calendar_months")));
@@ -150,7 +167,8 @@ fn table() -> Table {
         pauses: vec![PauseGround::IdentityInDoubt],
         ..row("long", "1 calendar_months")
     };
-    let names = |regimes: Vec<Regime>| regimes.into_iter().map(|regime| (regime.name.clone(), regime)).collect();
+    let names =
+        |regimes: Vec<Regime>| regimes.into_iter().map(|regime| (regime.name.clone(), regime)).collect();
     Table {
         regimes: names(vec![regime("long", "Europe/Berlin"), regime("short", "America/Los_Angeles")]),
         rows: vec![long, row("short", "15 calendar_days")],
@@ -209,7 +227,11 @@ fn an_extension_moves_those_that_allow_it_and_needs_notice_in_time() {
     assert_eq!(late.extend(extension("2026-12-24T23:00:00Z"), &table()), Err(Overdue::TooLate(first)));
     let mut own = clocks(&[], "P30D");
     own.extend(extension("2026-12-01T00:00:00Z"), &table()).unwrap();
-    assert_eq!(own.deadline(), Some(at("2027-02-22T09:00:00Z")), "the promise by itself: 60 days after the 30");
+    assert_eq!(
+        own.deadline(),
+        Some(at("2027-02-22T09:00:00Z")),
+        "the promise by itself: 60 days after the 30"
+    );
     let again = own.extend(extension("2026-12-02T00:00:00Z"), &table());
     assert_eq!(again, Err(Overdue::NotExtendable(vec![PROMISE.into()])), "once");
 }
@@ -235,7 +257,9 @@ fn each_end_is_said_once_when_it_is_near_and_when_it_is_missed() {
     let mut said = Vec::new();
     let mut now = at("2026-11-24T09:00:00Z");
     for _ in 0..24 * 40 {
-        said.extend(own.tick(now).into_iter().map(|tick| (now.to_string(), tick.kind.as_str(), tick.is_missed)));
+        said.extend(
+            own.tick(now).into_iter().map(|tick| (now.to_string(), tick.kind.as_str(), tick.is_missed)),
+        );
         now += SignedDuration::from_hours(1);
     }
     let expected = [
@@ -262,7 +286,9 @@ fn what_runs_from_verification_starts_with_it() {
     let asked_at = at("2026-11-24T09:00:00Z");
     let mut clocks = table.clocks(&["short".to_owned()], &promise("P90D"), Right::Access, asked_at);
     assert_eq!(clocks.clocks[0].due_at, None);
-    assert!(clocks.sentence(&clocks.clocks[0]).starts_with("Respond within 15 calendar days from verification ("));
+    assert!(
+        clocks.sentence(&clocks.clocks[0]).starts_with("Respond within 15 calendar days from verification (")
+    );
     clocks.start(Anchor::Verification, at("2026-12-01T12:00:00Z"), &table);
     assert_eq!(clocks.deadline(), Some(at("2026-12-17T07:59:59Z")));
 }

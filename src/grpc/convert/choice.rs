@@ -4,6 +4,8 @@ use crate::{
     domain::{
         Action, BreakerState, CaseReason, CaseState, GroundCode, LegalBasis, Right, TaskKind, TaskReason,
         TaskState,
+        clock::{ClockKind, ExtensionGround, PauseGround},
+        verification::{Assurance, EvidenceKind},
     },
     proto::{downstream::v1 as shared, v1},
 };
@@ -77,6 +79,49 @@ table!(
     action: Action => shared::Action { Erase, Anonymise, Restrict, Retain }
 );
 
+table!(
+    /// What a clock wants.
+    clock_kind: ClockKind => v1::ClockKind { Acknowledge, Respond }
+);
+table!(
+    /// Why clocks stand still.
+    pause_ground: PauseGround => v1::PauseGround { IdentityInDoubt, ScopeUnclear }
+);
+table!(
+    /// Why an answer takes longer.
+    extension_ground: ExtensionGround => v1::ExtensionGround { Complexity, NumberOfRequests, Other }
+);
+table!(
+    /// How sure it is that the person asks.
+    assurance: Assurance => v1::Assurance { None, Low, Substantial, High }
+);
+table!(
+    /// What shows that.
+    evidence_kind: EvidenceKind => v1::EvidenceKind {
+        AccountSession, EmailLink, PhoneCode, Document, InPerson, ElectronicId, AgentMandate, GuardianConsent,
+    }
+);
+
+/// The ground of a pause; absent if there is none of this number.
+pub(super) fn pause_ground_of(number: i32) -> Option<PauseGround> {
+    PauseGround::ALL.iter().copied().find(|each| pause_ground(*each) as i32 == number)
+}
+
+/// The ground of an extension; absent if there is none of this number.
+pub(super) fn extension_ground_of(number: i32) -> Option<ExtensionGround> {
+    ExtensionGround::ALL.iter().copied().find(|each| extension_ground(*each) as i32 == number)
+}
+
+/// The kind of evidence of a number; absent if there is none.
+pub(super) fn evidence_kind_of(number: i32) -> Option<EvidenceKind> {
+    EvidenceKind::ALL.iter().copied().find(|each| evidence_kind(*each) as i32 == number)
+}
+
+/// The ground of a number; absent if there is none.
+pub(super) fn ground_code_of(number: i32) -> Option<GroundCode> {
+    GroundCode::ALL.iter().copied().find(|each| ground_code(*each) as i32 == number)
+}
+
 /// The right of a number; absent if there is none.
 pub(super) fn right_of(number: i32) -> Option<Right> {
     Right::ALL.iter().copied().find(|each| right(*each) as i32 == number)
@@ -121,6 +166,21 @@ mod tests {
         }
         for each in LegalBasis::ALL {
             same_name(legal_basis(*each).as_str_name(), "LEGAL_BASIS_", each.as_str());
+        }
+        for each in ClockKind::ALL {
+            same_name(clock_kind(*each).as_str_name(), "CLOCK_KIND_", each.as_str());
+        }
+        for each in PauseGround::ALL {
+            same_name(pause_ground(*each).as_str_name(), "PAUSE_GROUND_", each.as_str());
+        }
+        for each in ExtensionGround::ALL {
+            same_name(extension_ground(*each).as_str_name(), "EXTENSION_GROUND_", each.as_str());
+        }
+        for each in Assurance::ALL {
+            same_name(assurance(*each).as_str_name(), "ASSURANCE_", each.as_str());
+        }
+        for each in EvidenceKind::ALL {
+            same_name(evidence_kind(*each).as_str_name(), "EVIDENCE_KIND_", each.as_str());
         }
         for each in Action::ALL {
             same_name(action(*each).as_str_name(), "ACTION_", each.as_str());

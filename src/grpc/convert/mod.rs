@@ -4,6 +4,7 @@ mod case;
 mod category;
 mod choice;
 mod downstream;
+mod handling;
 mod opening;
 mod preview;
 mod request;
@@ -14,6 +15,9 @@ mod tests;
 
 pub(super) use case::{case, export};
 pub(super) use downstream::{check, downstream, downstream_in_brief};
+pub(super) use handling::{
+    acknowledgement, approval_note, confirmation, extension, pause_ground, refusal_ground,
+};
 pub(super) use opening::refused;
 pub(super) use preview::preview;
 pub(super) use request::{downstream_name, filter, id, new_case, new_preview, pause};

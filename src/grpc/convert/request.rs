@@ -7,7 +7,7 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::{choice, time};
+use super::{choice, handling, time};
 use crate::{
     domain::{
         CaseId, Details, Fault, Faults, Identifier, Right, Scope, Subject,
@@ -49,10 +49,9 @@ pub(crate) fn new_case(request: v1::OpenCaseRequest, now: Timestamp) -> Result<N
     let scope = scope(&mut faults, request.scope);
     let labels = labels(&mut faults, request.labels);
     ascii(&mut faults, "policy_version", &request.policy_version, 0..=POLICY_VERSION_BYTES_MAX);
-    if !request.channel.is_empty() && !is_name(&request.channel) {
-        faults.push("channel", NAME_RULE);
-    }
+    channel(&mut faults, &request.channel);
     regimes(&mut faults, &request.regimes);
+    let evidence = handling::evidence(&mut faults, request.evidence, now);
     faults.or(NewCase {
         caller: String::new(),
         request_id: request.request_id,
@@ -64,6 +63,7 @@ pub(crate) fn new_case(request: v1::OpenCaseRequest, now: Timestamp) -> Result<N
         policy_version: request.policy_version,
         channel: request.channel,
         regimes: request.regimes,
+        evidence,
         details: Details::default(),
         trace_parent: None,
     })
@@ -76,7 +76,10 @@ pub(crate) fn new_preview(request: v1::PreviewCaseRequest, now: Timestamp) -> Re
     let subject = subject(&mut faults, request.subject);
     let received_at = received(&mut faults, request.received_time, now);
     let scope = scope(&mut faults, request.scope);
-    faults.or(NewPreview { right, subject, received_at, scope })
+    channel(&mut faults, &request.channel);
+    regimes(&mut faults, &request.regimes);
+    let (channel, regimes) = (request.channel, request.regimes);
+    faults.or(NewPreview { right, subject, received_at, scope, channel, regimes })
 }
 
 /// Which cases to list, and after which one. The filter is absent if no case can match: the caller asks only for
@@ -113,6 +116,7 @@ pub(crate) fn filter(request: &mut v1::ListCasesRequest) -> Result<(Option<Filte
         downstream: Some(request.downstream.clone()).filter(|name| !name.is_empty()),
         due_before,
         overdue: request.overdue,
+        due_soon: request.due_soon,
         identifier,
     };
     faults.or((possible.then_some(filter), after))
@@ -219,6 +223,12 @@ fn names(faults: &mut Faults, path: &str, given: Vec<String>) -> BTreeSet<String
         }
     }
     given.into_iter().collect()
+}
+
+fn channel(faults: &mut Faults, name: &str) {
+    if !name.is_empty() && !is_name(name) {
+        faults.push("channel", NAME_RULE);
+    }
 }
 
 /// Whether there are such regimes is for the engine to say: it knows the table of clocks.

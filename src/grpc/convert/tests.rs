@@ -12,7 +12,9 @@ use crate::{
         Ground, GroundCode, IdentifierKind, Period, Proceedings, Retained, Right, Scope, Task, TaskId,
         TaskReason, TaskState, Withheld,
         category::{Category, Retention},
+        clock::Clocks,
         outcome::Tally,
+        verification::Assurance,
     },
     engine::{CaseView, Check, DownstreamView, Preview, PreviewTask},
     proto::{downstream::v1 as shared, v1},
@@ -47,6 +49,11 @@ fn good() -> v1::OpenCaseRequest {
         policy_version: "2026-01".into(),
         channel: "support_desk".into(),
         regimes: vec!["gdpr".into()],
+        evidence: vec![v1::Evidence {
+            kind: v1::EvidenceKind::EmailLink.into(),
+            reference: "mail 7".into(),
+            seen_time: Some(at("2026-11-20T09:00:00Z")),
+        }],
     }
 }
 
@@ -100,6 +107,11 @@ fn every_bad_field_is_named() {
         policy_version: "v".repeat(65),
         channel: "Support Desk".into(),
         regimes: vec!["gdpr".into(), "G".into()],
+        evidence: vec![v1::Evidence {
+            kind: 99,
+            reference: "é".into(),
+            seen_time: Some(at("2026-11-21T12:00:00.000001Z")),
+        }],
     };
     let faults = new_case(request, now()).unwrap_err();
     let expected = [
@@ -118,6 +130,9 @@ fn every_bad_field_is_named() {
         "policy_version",
         "channel",
         "regimes[1]",
+        "evidence[0].reference",
+        "evidence[0].seen_time",
+        "evidence[0].kind",
     ];
     assert_eq!(fields(&faults), expected);
 }
@@ -199,7 +214,7 @@ fn filters_are_checked_whole() {
 }
 
 #[test]
-fn a_state_that_no_case_is_in_matches_nothing_rather_than_everything() {
+fn states_that_are_named_twice_count_once() {
     let refused = i32::from(v1::CaseState::Refused);
     let completed = i32::from(v1::CaseState::Completed);
     let asked = |states: Vec<i32>| {
@@ -207,8 +222,11 @@ fn a_state_that_no_case_is_in_matches_nothing_rather_than_everything() {
         filter.map(|filter| filter.states)
     };
     assert_eq!(asked(vec![]), Some(vec![]));
-    assert_eq!(asked(vec![refused]), None);
-    assert_eq!(asked(vec![refused, completed, completed]), Some(vec![CaseState::Completed]));
+    assert_eq!(asked(vec![refused]), Some(vec![CaseState::Refused]));
+    assert_eq!(
+        asked(vec![refused, completed, completed]),
+        Some(vec![CaseState::Completed, CaseState::Refused])
+    );
 }
 
 #[test]
@@ -315,7 +333,14 @@ fn a_preview_shows_its_dry_run_or_why_there_is_none() {
         dry_run,
     };
     let tasks = vec![task(Some(Ok(vec![outcome()]))), task(Some(Err("has none".into()))), task(None)];
-    let shown = preview(Preview { tasks, due_at: now() });
+    let shown = preview(Preview {
+        tasks,
+        due_at: now(),
+        clocks: Clocks::default(),
+        verification_needed: Assurance::Low,
+        approval_needed: true,
+        start_at: None,
+    });
     assert_eq!(shown.tasks[0].dry_run.as_ref().unwrap().categories[0].erased, 1);
     assert_eq!((shown.tasks[1].dry_run.as_ref(), shown.tasks[1].dry_run_note.as_str()), (None, "has none"));
     assert_eq!((shown.tasks[2].dry_run.as_ref(), shown.tasks[2].dry_run_note.as_str()), (None, ""));
