@@ -7,10 +7,12 @@ mod harness;
 mod puppet;
 
 mod access;
+mod approval;
 mod attention;
 mod bulk;
 mod callers;
 mod canary;
+mod clocks;
 mod commands;
 mod crash;
 mod download;
@@ -30,4 +32,5 @@ mod sqlite;
 mod stopping;
 mod telemetry;
 mod traffic;
+mod verification;
 mod year;

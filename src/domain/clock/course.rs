@@ -164,6 +164,11 @@ pub struct Clocks {
     pub acknowledgement: Option<Acknowledgement>,
 }
 
+/// The last full second of the calendar: fractions of it do not come back from microseconds, which the database keeps.
+fn never() -> Timestamp {
+    Timestamp::from_second(Timestamp::MAX.as_second()).unwrap_or(Timestamp::MAX)
+}
+
 impl Clock {
     /// Whether it is a deadline for the answer that nothing has met yet.
     fn awaits_response(&self) -> bool {
@@ -224,7 +229,7 @@ impl Clocks {
         let answers = || self.clocks.iter().filter(|clock| clock.kind == ClockKind::Respond);
         answers().next()?;
         let running = answers().filter(|clock| !self.stands_still(clock)).filter_map(|clock| clock.due_at);
-        Some(running.min().unwrap_or(Timestamp::MAX))
+        Some(running.min().unwrap_or_else(never))
     }
 
     /// When a clock has something to say next.
