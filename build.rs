@@ -4,7 +4,7 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const FILES: [&str; 7] = [
+const FILES: [&str; 8] = [
     "rightful/downstream/v1/subject_data.proto",
     "rightful/downstream/v1/subject_data_service.proto",
     "rightful/v1/case.proto",
@@ -12,13 +12,16 @@ const FILES: [&str; 7] = [
     "rightful/v1/downstream_service.proto",
     "rightful/v1/error_reason.proto",
     "rightful/v1/handling.proto",
+    "rightful/v1/hold_service.proto",
 ];
 
 /// Messages that hold personal data: `src/proto.rs` gives them a `Debug` that redacts.
-const REDACTED: [&str; 3] = [
+const REDACTED: [&str; 5] = [
     ".rightful.downstream.v1.Identifier",
     ".rightful.downstream.v1.Record",
     ".rightful.downstream.v1.FileChunk",
+    ".rightful.downstream.v1.Correction",
+    ".rightful.v1.Correction",
 ];
 
 #[expect(clippy::disallowed_methods, reason = "this is how cargo tells a build script its folder")]

@@ -160,6 +160,7 @@ fn engine_settings(config: &Config) -> engine::Settings {
         describe_patience: config.engine.describe_patience,
         handling: Arc::new(config.handling.clone()),
         export_lives: config.policy.export_lives.clone(),
+        retention: config.retention.policy.clone(),
         retry: config.retry,
         breaker: config.breaker,
         calls_per_lane: config.engine.calls_per_lane,

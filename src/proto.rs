@@ -10,6 +10,12 @@
 )]
 pub mod v1 {
     tonic::include_proto!("rightful.v1");
+
+    impl std::fmt::Debug for Correction {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            write!(f, "Correction({}/{} {}: redacted)", self.downstream, self.category, self.field)
+        }
+    }
 }
 
 /// What downstreams implement.
@@ -33,6 +39,12 @@ pub mod downstream {
         impl std::fmt::Debug for Record {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 write!(f, "Record({}: {} bytes, redacted)", self.category, self.json.len())
+            }
+        }
+
+        impl std::fmt::Debug for Correction {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                write!(f, "Correction({} {}: redacted)", self.category, self.field)
             }
         }
 

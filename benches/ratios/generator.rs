@@ -15,8 +15,9 @@ use futures::{
 use rightful::proto::downstream::v1::{
     Category, CategoryCount, CategoryOutcome, CollectRequest, CollectResponse, DescribeRequest,
     DescribeResponse, EraseRequest, EraseResponse, FileBegin, FileChunk, FileEnd, GetTaskRequest,
-    GetTaskResponse, Outcome, Record, ResolveIdentifiersRequest, ResolveIdentifiersResponse, ResumeToken,
-    Right, Subject, Summary,
+    GetTaskResponse, ObjectRequest, ObjectResponse, Outcome, Record, RectifyRequest, RectifyResponse,
+    ResolveIdentifiersRequest, ResolveIdentifiersResponse, RestrictRequest, RestrictResponse, ResumeToken,
+    Right, Subject, Summary, WithdrawConsentRequest, WithdrawConsentResponse,
     collect_response::Item,
     erase_response::Answer,
     subject_data_service_server::{SubjectDataService, SubjectDataServiceServer},
@@ -147,6 +148,25 @@ impl SubjectDataService for Service {
             CategoryOutcome { category: CATEGORY.to_owned(), erased: count, ..CategoryOutcome::default() };
         let answer = Answer::Outcome(Outcome { categories: vec![outcome] });
         Ok(Response::new(EraseResponse { answer: Some(answer) }))
+    }
+
+    async fn rectify(&self, _: Request<RectifyRequest>) -> Result<Response<RectifyResponse>, Status> {
+        Err(Status::unimplemented("benches erase only"))
+    }
+
+    async fn restrict(&self, _: Request<RestrictRequest>) -> Result<Response<RestrictResponse>, Status> {
+        Err(Status::unimplemented("benches erase only"))
+    }
+
+    async fn object(&self, _: Request<ObjectRequest>) -> Result<Response<ObjectResponse>, Status> {
+        Err(Status::unimplemented("benches erase only"))
+    }
+
+    async fn withdraw_consent(
+        &self,
+        _: Request<WithdrawConsentRequest>,
+    ) -> Result<Response<WithdrawConsentResponse>, Status> {
+        Err(Status::unimplemented("benches erase only"))
     }
 
     async fn get_task(&self, _: Request<GetTaskRequest>) -> Result<Response<GetTaskResponse>, Status> {

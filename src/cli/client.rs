@@ -15,7 +15,10 @@ use super::{
 };
 use crate::{
     domain::caller::{CALLER_RULE, METADATA_KEY, is_caller},
-    proto::v1::{case_service_client::CaseServiceClient, downstream_service_client::DownstreamServiceClient},
+    proto::v1::{
+        case_service_client::CaseServiceClient, downstream_service_client::DownstreamServiceClient,
+        hold_service_client::HoldServiceClient,
+    },
 };
 
 /// A person waits for it: a server that is up accepts a connection at once.
@@ -55,6 +58,8 @@ pub(super) struct Client {
     pub(super) cases: CaseServiceClient<Connection>,
     /// Downstreams.
     pub(super) downstreams: DownstreamServiceClient<Connection>,
+    /// Legal holds.
+    pub(super) holds: HoldServiceClient<Connection>,
 }
 
 impl Client {
@@ -88,7 +93,9 @@ impl Client {
         Ok(Self {
             cases: CaseServiceClient::with_interceptor(channel.clone(), caller.clone())
                 .max_decoding_message_size(ANSWER_BYTES_MAX),
-            downstreams: DownstreamServiceClient::with_interceptor(channel, caller)
+            downstreams: DownstreamServiceClient::with_interceptor(channel.clone(), caller.clone())
+                .max_decoding_message_size(ANSWER_BYTES_MAX),
+            holds: HoldServiceClient::with_interceptor(channel, caller)
                 .max_decoding_message_size(ANSWER_BYTES_MAX),
         })
     }

@@ -8,6 +8,7 @@ mod demo;
 mod downstream;
 mod exit;
 mod export;
+mod hold;
 mod json;
 mod migrate;
 mod output;
@@ -31,7 +32,7 @@ Exit codes:
   0  done
   1  a fault of rightful, or one that is not known
   2  wrong usage or bad input
-  3  no such case, task, downstream or file
+  3  no such case, task, hold, downstream or file
   4  not possible in this state
   5  the server cannot be reached, or is overloaded
   6  a case ended without being fulfilled in full, rows of an import were not opened, or a check or a verification failed
@@ -82,6 +83,9 @@ enum Command {
     /// Look at the registered downstreams.
     #[command(subcommand)]
     Downstream(downstream::Command),
+    /// Stop erasures of a person for a legal matter, and let them go on.
+    #[command(subcommand)]
+    Hold(hold::Command),
     /// Bring the database up to this version. `serve` does so itself.
     Migrate(config::File),
     /// Look at the configuration.
@@ -116,6 +120,7 @@ async fn dispatch(Cli { global, command }: Cli) -> Result<(), Failure> {
         Command::Export(command) => export::run(&global, command).await,
         Command::Receipt(command) => receipt::run(&global, command).await,
         Command::Downstream(command) => downstream::run(&global, command).await,
+        Command::Hold(command) => hold::run(&global, command).await,
         Command::Migrate(file) => migrate::run(&file).await,
         Command::Config(command) => config::run(&global, &command),
     }

@@ -1,4 +1,4 @@
-//! `rightful receipt …`: what an erasure did, to keep.
+//! `rightful receipt …`: what an erasure or another change did, to keep.
 
 use std::{
     fs::OpenOptions,
@@ -19,7 +19,7 @@ use crate::proto::v1::{GetReceiptRequest, GetReceiptResponse};
 
 #[derive(Subcommand)]
 pub(super) enum Command {
-    /// Fetch the receipt of an erasure case. It is JSON, and printed as it is with either --output.
+    /// Fetch the receipt of a case that ends in one. It is JSON, and printed as it is with either --output.
     Get {
         /// The case's id.
         #[arg(value_name = "CASE_ID")]

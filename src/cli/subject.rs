@@ -71,7 +71,8 @@ fn listed(text: &str, path: &Path) -> Result<Vec<Identifier>, Failure> {
         .collect()
 }
 
-fn content(path: &Path) -> Result<String, Failure> {
+/// The text of a small file; `-` is stdin.
+pub(super) fn content(path: &Path) -> Result<String, Failure> {
     let mut bytes = Vec::new();
     let read = if path == Path::new("-") {
         io::stdin().lock().take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)

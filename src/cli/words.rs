@@ -3,8 +3,10 @@
 use std::fmt::Write as _;
 
 use crate::proto::{
-    downstream::v1::{Action, GroundCode, LegalBasis, Right},
-    v1::{Assurance, CaseReason, CaseState, EvidenceKind, TaskKind, TaskReason, TaskState},
+    downstream::v1::{Action, GroundCode, LegalBasis, Right, Use},
+    v1::{
+        Assurance, CaseReason, CaseState, EvidenceKind, TaskKind, TaskReason, TaskState, UnscheduledReason,
+    },
 };
 
 macro_rules! words {
@@ -33,6 +35,8 @@ words! {
     task_state: TaskState, "TASK_STATE_";
     /// Why.
     task_reason: TaskReason, "TASK_REASON_";
+    /// Why nothing comes for what is retained.
+    unscheduled: UnscheduledReason, "UNSCHEDULED_REASON_";
     /// What is done with a category.
     action: Action, "ACTION_";
     /// Why something stays.
@@ -41,6 +45,8 @@ words! {
     assurance: Assurance, "ASSURANCE_";
     /// What shows that.
     evidence_kind: EvidenceKind, "EVIDENCE_KIND_";
+    /// What a person can object to.
+    r#use: Use, "USE_";
     /// On what basis data is processed.
     legal_basis: LegalBasis, "LEGAL_BASIS_";
 }

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 
 use super::{
     Config, Controller, Engine, Keys, Limits, LogFormat, Policy, Server, Storage, Store, Telemetry,
-    downstream, handling, settings::Settings,
+    downstream, handling, retention, settings::Settings,
 };
 use crate::domain::{Faults, breaker, retry};
 
@@ -51,6 +51,7 @@ pub(super) fn sections(settings: &mut Settings) -> Config {
         limits: limits(settings),
         retry: retry(settings),
         breaker: breaker(settings),
+        retention: retention::section(settings),
         telemetry: telemetry(settings),
         downstreams: downstream::all(settings),
     }

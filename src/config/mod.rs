@@ -6,6 +6,7 @@ mod check;
 mod downstream;
 mod handling;
 mod regimes;
+mod retention;
 mod section;
 mod settings;
 
@@ -13,6 +14,7 @@ mod settings;
 mod tests;
 
 pub use downstream::Downstream;
+pub use retention::Retention;
 pub use section::{Controller, Engine, Keys, Limits, LogFormat, Policy, Server, Storage, Store, Telemetry};
 
 use std::{
@@ -56,6 +58,8 @@ pub struct Config {
     pub retry: retry::Policy,
     /// `[breaker]`: when a downstream that fails again and again is left alone.
     pub breaker: breaker::Policy,
+    /// `[retention]`: what is kept, for how long and why.
+    pub retention: Retention,
     /// `[telemetry]`: logs, traces and metrics.
     pub telemetry: Telemetry,
     /// `[[downstream]]`: the registered services, in the order of the file, each name once.

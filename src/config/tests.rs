@@ -39,6 +39,8 @@ fn the_example_is_the_defaults() {
     uncommented.downstreams.clear();
     assert_eq!(uncommented.handling.verification.rules.len(), 1);
     uncommented.handling.verification.rules.clear();
+    assert_eq!(uncommented.retention.policy.rules.len(), 1);
+    uncommented.retention.policy.rules.clear();
     assert_eq!(uncommented, Config::default());
 }
 

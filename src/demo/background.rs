@@ -13,7 +13,7 @@ use super::{
     service::{Service, Source, fault},
     task,
 };
-use crate::proto::downstream::v1::Working;
+use crate::proto::downstream::v1::{Outcome, Working, get_task_response::Answer};
 
 /// After how long rightful may ask again. Short, so that the demo does not wait.
 const POLL_AFTER_NANOS: i32 = 200_000_000;
@@ -26,7 +26,7 @@ pub(super) fn working() -> Working {
     Working { poll_after: Some(prost_types::Duration { seconds: 0, nanos: POLL_AFTER_NANOS }) }
 }
 
-/// Works until stopped. An erasure that has begun is finished first.
+/// Works until stopped. A change that has begun is finished first.
 pub(super) async fn run<S: Source>(service: Service<S>, stop: CancellationToken) {
     while !stop.is_cancelled() {
         let pause = match work(&service).await {
@@ -51,9 +51,11 @@ pub(super) async fn run<S: Source>(service: Service<S>, stop: CancellationToken)
 async fn work<S: Source>(service: &Service<S>) -> Result<bool, Status> {
     let Some(next) = task::unfinished(service.db()).await.map_err(fault)? else { return Ok(false) };
     let tx = database::begin(service.db()).await.map_err(fault)?;
-    // A request that cannot be decoded any more was not written by us; an empty one has an empty outcome.
-    let request = next.request().unwrap_or_default();
-    let answer = service.carry_out(&tx, &request).await?;
+    let answer = match next.work() {
+        Some(work) => service.carry_out(&tx, &work).await?,
+        // What cannot be decoded any more was not written by us.
+        None => Answer::Outcome(Outcome::default()),
+    };
     task::finished(&tx, &next.task_id, &answer).await.map_err(fault)?;
     tx.commit().await.map_err(|error| fault(error.into()))?;
     Ok(true)

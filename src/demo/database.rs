@@ -9,7 +9,7 @@ use sea_orm::{
     sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
 };
 
-use super::{Error, holding::Holding, people::Person, task};
+use super::{Error, holding::Holding, people::Person, stop, task};
 
 /// Streams read while one transaction writes; more readers than cores gain nothing.
 const CONNECTIONS_MAX: u32 = 4;
@@ -78,6 +78,7 @@ async fn create(tx: &DatabaseTransaction, holdings: &[Box<dyn Holding>]) -> Resu
     let mut tables = vec![
         (schema.create_table_from_entity(origin::Entity), Vec::new()),
         (schema.create_table_from_entity(task::Entity), Vec::new()),
+        (schema.create_table_from_entity(stop::Entity), schema.create_index_from_entity(stop::Entity)),
     ];
     tables.extend(holdings.iter().map(|holding| holding.creation(&schema)));
     for (mut table, indexes) in tables {

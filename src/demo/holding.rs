@@ -7,14 +7,20 @@ use std::{collections::BTreeMap, marker::PhantomData};
 use async_trait::async_trait;
 use jiff::{Span, Timestamp};
 use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, QueryOrder as _, QuerySelect as _, Schema,
+    DatabaseConnection, DatabaseTransaction, PaginatorTrait as _, QueryOrder as _, QuerySelect as _, Schema,
     entity::prelude::*,
     sea_query::{IndexCreateStatement, TableCreateStatement},
 };
 use serde_json::Value as Json;
 
-use super::{Error, directive::Disposal, moment};
-use crate::proto::downstream::v1::{Category, CategoryOutcome, Ground, Retained, Withheld};
+use super::{
+    Error,
+    directive::Disposal,
+    moment,
+    rectify::{self, Fix},
+    stop,
+};
+use crate::proto::downstream::v1::{Category, CategoryOutcome, Ground, GroundCode, Retained, Use, Withheld};
 
 /// What stands where an identifier stood in a row that was anonymised.
 pub(super) const NOBODY: &str = "anonymous";
@@ -40,6 +46,25 @@ pub(super) trait Table: EntityTrait<Model: Sync> {
     fn kept_from(row: &Self::Model) -> Option<Timestamp>;
     /// The columns, beside the owner, that must change so that nobody can tell whose row it was.
     fn anonymous() -> Vec<(Self::Column, Expr)>;
+
+    /// The fields that a person can have corrected: JSON pointers into what is shown, and the text columns behind.
+    fn correctable() -> Vec<(&'static str, Self::Column)> {
+        Vec::new()
+    }
+
+    /// Why all other fields stay as they are.
+    fn fixed_because() -> Ground {
+        Ground {
+            code: GroundCode::Contract.into(),
+            source: "GDPR 6(1)(b)".to_owned(),
+            note: "This is our record of what happened, not a fact about you.".to_owned(),
+        }
+    }
+
+    /// What the rows are used for that a person can object to.
+    fn uses() -> &'static [Use] {
+        &[]
+    }
 }
 
 /// A row as the person may see it.
@@ -94,6 +119,29 @@ pub(super) trait Holding: Send + Sync {
         disposal: &Disposal,
         now: Timestamp,
     ) -> Result<CategoryOutcome, Error>;
+
+    /// Puts fields of the owners' rows right.
+    async fn rectify(
+        &self,
+        tx: &DatabaseTransaction,
+        owners: &[String],
+        fixes: &[&Fix],
+    ) -> Result<CategoryOutcome, Error>;
+
+    /// Uses the owners' rows again; answers how many were restricted.
+    async fn unrestrict(&self, tx: &DatabaseTransaction, owners: &[String]) -> Result<u64, Error>;
+
+    /// Notes that something is not done with the owners' rows any more; answers how many they are.
+    async fn stop(
+        &self,
+        tx: &DatabaseTransaction,
+        owners: &[String],
+        what: &[String],
+        now: Timestamp,
+    ) -> Result<u64, Error>;
+
+    /// What the rows are used for that a person can object to.
+    fn uses(&self) -> &'static [Use];
 }
 
 /// The holding of a table.
@@ -143,11 +191,46 @@ impl<T: Table> Holding for Tabled<T> {
                 (outcome.erased, outcome.retained) = retain::<T>(tx, releases, ground, now).await?;
             }
         }
+        if !matches!(disposal, Disposal::Restrict) {
+            stop::forget(tx, owners, &self.category.name).await?;
+        }
         Ok(outcome)
+    }
+
+    async fn rectify(
+        &self,
+        tx: &DatabaseTransaction,
+        owners: &[String],
+        fixes: &[&Fix],
+    ) -> Result<CategoryOutcome, Error> {
+        rectify::rectify::<T>(tx, owners, fixes).await
+    }
+
+    async fn unrestrict(&self, tx: &DatabaseTransaction, owners: &[String]) -> Result<u64, Error> {
+        let theirs = T::update_many().filter(T::owner().is_in(owners)).filter(T::restricted().eq(true));
+        Ok(theirs.col_expr(T::restricted(), Expr::value(false)).exec(tx).await?.rows_affected)
+    }
+
+    async fn stop(
+        &self,
+        tx: &DatabaseTransaction,
+        owners: &[String],
+        what: &[String],
+        now: Timestamp,
+    ) -> Result<u64, Error> {
+        let rows = T::find().filter(T::owner().is_in(owners)).count(tx).await?;
+        if rows > 0 {
+            stop::stop(tx, owners, &self.category.name, what, now).await?;
+        }
+        Ok(rows)
+    }
+
+    fn uses(&self) -> &'static [Use] {
+        T::uses()
     }
 }
 
-async fn page<T: Table, C: ConnectionTrait>(
+pub(super) async fn page<T: Table, C: ConnectionTrait>(
     db: &C,
     owners: &[String],
     after: i64,

@@ -3,14 +3,16 @@
 //!
 //! To learn what a downstream has to do, read in this order:
 //! - [`billing`], [`marketing`] and [`analytics`]: what each service holds, one file a table;
-//! - `service.rs`: the six RPCs and the rules that hold for all of them;
+//! - `service.rs`: the RPCs and the rules that hold for all of them; `change.rs`: what each right changes;
 //! - `collection.rs`: how a collection is streamed and resumed;
-//! - `holding.rs`: what the directives of an erasure do to a table; `task.rs`: how its answer is remembered;
+//! - `holding.rs`: what the directives of an erasure do to a table; `rectify.rs` and `stop.rs`: how fields are put right
+//!   and uses stopped; `task.rs`: how an answer is remembered;
 //! - `background.rs`: how a slow service answers "working" and finishes later.
 
 pub mod analytics;
 mod background;
 pub mod billing;
+mod change;
 mod collection;
 mod database;
 mod directive;
@@ -19,13 +21,16 @@ mod holding;
 pub mod marketing;
 mod moment;
 pub mod people;
+mod rectify;
 mod schema;
 mod server;
 mod service;
+mod stop;
 mod task;
 #[cfg(test)]
 mod tests;
 mod traces;
+mod work;
 
 pub use fleet::Fleet;
 pub use server::Server;

@@ -1,4 +1,4 @@
-//! The six RPCs of a sample downstream, over whatever tables it holds.
+//! The RPCs of a sample downstream, over whatever tables it holds.
 //!
 //! Guarantees, whatever the service: the same `task_id` has one effect and one answer; a dry run changes nothing; an
 //! unknown person is a success with zeros; an error never says anything about the person.
@@ -7,24 +7,24 @@ use std::{marker::PhantomData, pin::Pin, sync::Arc};
 
 use futures::Stream;
 use jiff::Timestamp;
-use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, TransactionTrait as _};
+use sea_orm::{ConnectionTrait, DatabaseConnection};
 use tokio::sync::Notify;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::{
-    Error, background,
+    Error,
     collection::{Collection, Position},
-    database, directive,
-    directive::Order,
     holding::{Holding, NOBODY},
     task,
 };
 use crate::proto::downstream::v1::{
     CollectRequest, CollectResponse, DescribeRequest, DescribeResponse, EraseRequest, EraseResponse,
-    GetTaskRequest, GetTaskResponse, Identifier, Outcome, ResolveIdentifiersRequest,
-    ResolveIdentifiersResponse, Subject, erase_response, get_task_response,
-    subject_data_service_server::SubjectDataService,
+    GetTaskRequest, GetTaskResponse, Identifier, ObjectRequest, ObjectResponse, RectifyRequest,
+    RectifyResponse, ResolveIdentifiersRequest, ResolveIdentifiersResponse, RestrictRequest,
+    RestrictResponse, Subject, WithdrawConsentRequest, WithdrawConsentResponse, erase_response,
+    get_task_response::Answer, object_response, rectify_response, restrict_response,
+    subject_data_service_server::SubjectDataService, withdraw_consent_response,
 };
 
 /// Identifiers in one call, either way: the contract's bound.
@@ -53,8 +53,11 @@ pub(super) trait Source: Send + Sync + 'static {
         owners: &[String],
     ) -> impl Future<Output = Result<Vec<Identifier>, Error>> + Send;
 
-    /// Erasures are accepted at once and done later.
+    /// Changes are accepted at once and done later.
     const IN_BACKGROUND: bool = false;
+
+    /// It tells the recipients of its data of what it changes (GDPR 19).
+    const TELLS_RECIPIENTS: bool = true;
 }
 
 /// A sample downstream.
@@ -97,53 +100,35 @@ impl<S: Source> Service<S> {
         self.wake.notified().await;
     }
 
-    /// Does what an erasure asks, in one transaction. `INVALID_ARGUMENT` if it asks for what cannot be understood.
-    pub(super) async fn carry_out(
-        &self,
-        tx: &DatabaseTransaction,
-        request: &EraseRequest,
-    ) -> Result<EraseResponse, Status> {
-        let orders = self.orders(request)?;
-        let owners = owners::<S, _>(tx, request.subject.as_ref()).await?;
-        let mut outcome = Outcome::default();
-        for Order { holding, disposal } in orders {
-            let category = holding.dispose(tx, &owners, &disposal, self.now).await.map_err(fault)?;
-            outcome.categories.push(category);
-        }
-        Ok(EraseResponse { answer: Some(erase_response::Answer::Outcome(outcome)) })
+    /// What retention periods are measured against.
+    pub(super) const fn time(&self) -> Timestamp {
+        self.now
     }
 
-    fn orders(&self, request: &EraseRequest) -> Result<Vec<Order<'_>>, Status> {
-        directive::read(&request.directives, &self.holdings)
+    /// Its tables.
+    pub(super) fn holdings(&self) -> &[Box<dyn Holding>] {
+        &self.holdings
     }
 
-    /// Erases (or tries to) before it answers.
-    async fn erase_now(&self, request: &EraseRequest) -> Result<EraseResponse, Status> {
-        let tx = database::begin(&self.db).await.map_err(fault)?;
-        if let Some(known) = task::recall(&tx, &request.task_id).await.map_err(fault)? {
-            return repeated(&known, request);
-        }
-        // A dry run is the real thing, rolled back: what it answers is what would have become.
-        let trial = tx.begin().await.map_err(unexpected)?;
-        let answer = self.carry_out(&trial, request).await?;
-        if request.dry_run { trial.rollback().await } else { trial.commit().await }.map_err(unexpected)?;
-        task::answered(&tx, request, &answer, self.now).await.map_err(fault)?;
-        tx.commit().await.map_err(unexpected)?;
-        Ok(answer)
-    }
-
-    /// Writes down what is to be erased, and answers that it will be.
-    async fn erase_later(&self, request: &EraseRequest) -> Result<EraseResponse, Status> {
-        self.orders(request)?;
-        let tx = database::begin(&self.db).await.map_err(fault)?;
-        if let Some(known) = task::recall(&tx, &request.task_id).await.map_err(fault)? {
-            return repeated(&known, request);
-        }
-        task::accepted(&tx, request, self.now).await.map_err(fault)?;
-        tx.commit().await.map_err(unexpected)?;
+    /// There is background work.
+    pub(super) fn wake(&self) {
         self.wake.notify_one();
-        Ok(EraseResponse { answer: Some(erase_response::Answer::Working(background::working())) })
     }
+}
+
+/// Changes something, and puts the answer into the response of the RPC.
+macro_rules! change {
+    ($service:expr, $request:expr, $Response:ident, $answer:ident) => {{
+        let request = $request.into_inner();
+        check_task_id(&request.task_id)?;
+        subject(request.subject.as_ref())?;
+        let answer = match $service.change(request.into()).await? {
+            Answer::Outcome(outcome) => $answer::Answer::Outcome(outcome),
+            Answer::Working(working) => $answer::Answer::Working(working),
+            Answer::Refusal(refusal) => $answer::Answer::Refusal(refusal),
+        };
+        Ok(Response::new($Response { answer: Some(answer) }))
+    }};
 }
 
 #[tonic::async_trait]
@@ -183,15 +168,29 @@ impl<S: Source> SubjectDataService for Service<S> {
     }
 
     async fn erase(&self, request: Request<EraseRequest>) -> Result<Response<EraseResponse>, Status> {
-        let request = request.into_inner();
-        check_task_id(&request.task_id)?;
-        subject(request.subject.as_ref())?;
-        if request.dry_run && !S::describe().supports_dry_run {
-            return Err(Status::failed_precondition("this service has no dry run"));
-        }
-        let answer =
-            if S::IN_BACKGROUND { self.erase_later(&request).await } else { self.erase_now(&request).await };
-        answer.map(Response::new)
+        change!(self, request, EraseResponse, erase_response)
+    }
+
+    async fn rectify(&self, request: Request<RectifyRequest>) -> Result<Response<RectifyResponse>, Status> {
+        change!(self, request, RectifyResponse, rectify_response)
+    }
+
+    async fn restrict(
+        &self,
+        request: Request<RestrictRequest>,
+    ) -> Result<Response<RestrictResponse>, Status> {
+        change!(self, request, RestrictResponse, restrict_response)
+    }
+
+    async fn object(&self, request: Request<ObjectRequest>) -> Result<Response<ObjectResponse>, Status> {
+        change!(self, request, ObjectResponse, object_response)
+    }
+
+    async fn withdraw_consent(
+        &self,
+        request: Request<WithdrawConsentRequest>,
+    ) -> Result<Response<WithdrawConsentResponse>, Status> {
+        change!(self, request, WithdrawConsentResponse, withdraw_consent_response)
     }
 
     async fn get_task(&self, request: Request<GetTaskRequest>) -> Result<Response<GetTaskResponse>, Status> {
@@ -199,28 +198,8 @@ impl<S: Source> SubjectDataService for Service<S> {
         check_task_id(&task_id)?;
         let known = task::recall(&self.db, &task_id).await.map_err(fault)?;
         let known = known.ok_or_else(|| Status::not_found("this task was never seen here"))?;
-        let answer = match state_of(&known) {
-            erase_response::Answer::Outcome(outcome) => get_task_response::Answer::Outcome(outcome),
-            erase_response::Answer::Working(working) => get_task_response::Answer::Working(working),
-            erase_response::Answer::Refusal(refusal) => get_task_response::Answer::Refusal(refusal),
-        };
-        Ok(Response::new(GetTaskResponse { answer: Some(answer) }))
+        Ok(Response::new(GetTaskResponse { answer: Some(known.state()) }))
     }
-}
-
-/// The answer to a task that is known already.
-fn repeated(known: &task::Model, request: &EraseRequest) -> Result<EraseResponse, Status> {
-    if known.dry_run != request.dry_run {
-        return Err(Status::invalid_argument("a dry run and an erasure need task ids of their own"));
-    }
-    Ok(EraseResponse { answer: Some(state_of(known)) })
-}
-
-fn state_of(known: &task::Model) -> erase_response::Answer {
-    known
-        .answer()
-        .and_then(|answer| answer.answer)
-        .unwrap_or_else(|| erase_response::Answer::Working(background::working()))
 }
 
 fn check_task_id(task_id: &str) -> Result<(), Status> {
@@ -228,7 +207,10 @@ fn check_task_id(task_id: &str) -> Result<(), Status> {
 }
 
 /// The subject's keys, each once, in a stable order.
-async fn owners<S: Source, C: ConnectionTrait>(db: &C, of: Option<&Subject>) -> Result<Vec<String>, Status> {
+pub(super) async fn owners<S: Source, C: ConnectionTrait>(
+    db: &C,
+    of: Option<&Subject>,
+) -> Result<Vec<String>, Status> {
     let mut owners = S::owners(db, subject(of)?).await.map_err(fault)?;
     // Whoever asks for the word itself must not get everybody who was anonymised.
     owners.retain(|owner| owner != NOBODY);
@@ -250,7 +232,7 @@ pub(super) fn fault(error: Error) -> Status {
     Status::internal("the service failed")
 }
 
-fn unexpected(error: sea_orm::DbErr) -> Status {
+pub(super) fn unexpected(error: sea_orm::DbErr) -> Status {
     fault(Error::from(error))
 }
 

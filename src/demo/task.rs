@@ -8,8 +8,8 @@ use sea_orm::{
     ActiveValue::Set, DatabaseTransaction, IntoActiveModel as _, QueryOrder as _, entity::prelude::*,
 };
 
-use super::{Error, moment};
-use crate::proto::downstream::v1::{EraseRequest, EraseResponse};
+use super::{Error, background, moment, work::Work};
+use crate::proto::downstream::v1::{GetTaskResponse, get_task_response::Answer};
 
 /// The contract asks for 60 days.
 const KEPT_DAYS: i64 = 90;
@@ -22,6 +22,8 @@ pub(super) struct Model {
     /// rightful's key.
     #[sea_orm(primary_key, auto_increment = false)]
     pub(super) task_id: String,
+    /// By which RPC it came.
+    pub(super) rpc: String,
     /// Whether the task only asked what would be.
     pub(super) dry_run: bool,
     /// The encoded request, while it is still to be done. It names the person, so it goes when the work is done.
@@ -35,14 +37,15 @@ pub(super) struct Model {
 impl ActiveModelBehavior for ActiveModel {}
 
 impl Model {
-    /// The answer that was given; `None` while the work goes on.
-    pub(super) fn answer(&self) -> Option<EraseResponse> {
-        self.answer.as_deref().and_then(|bytes| EraseResponse::decode(bytes).ok())
+    /// The answer that was given, or that the work goes on.
+    pub(super) fn state(&self) -> Answer {
+        let known = self.answer.as_deref().and_then(|bytes| GetTaskResponse::decode(bytes).ok());
+        known.and_then(|known| known.answer).unwrap_or_else(|| Answer::Working(background::working()))
     }
 
     /// What is still to be done.
-    pub(super) fn request(&self) -> Option<EraseRequest> {
-        self.request.as_deref().and_then(|bytes| EraseRequest::decode(bytes).ok())
+    pub(super) fn work(&self) -> Option<Work> {
+        Work::decode(&self.rpc, self.request.as_deref()?)
     }
 }
 
@@ -54,15 +57,16 @@ pub(super) async fn recall<C: ConnectionTrait>(db: &C, task_id: &str) -> Result<
 /// Remembers the answer of a task that was done at once.
 pub(super) async fn answered(
     tx: &DatabaseTransaction,
-    request: &EraseRequest,
-    answer: &EraseResponse,
+    work: &Work,
+    answer: &Answer,
     now: Timestamp,
 ) -> Result<(), Error> {
     let row = Model {
-        task_id: request.task_id.clone(),
-        dry_run: request.dry_run,
+        task_id: work.task_id().to_owned(),
+        rpc: work.rpc().to_owned(),
+        dry_run: work.dry_run(),
         request: None,
-        answer: Some(answer.encode_to_vec()),
+        answer: Some(encoded(answer)),
         begun_at: moment::text(now),
     };
     Entity::insert(row.into_active_model()).exec_without_returning(tx).await?;
@@ -70,15 +74,12 @@ pub(super) async fn answered(
 }
 
 /// Remembers a task that is to be done later.
-pub(super) async fn accepted(
-    tx: &DatabaseTransaction,
-    request: &EraseRequest,
-    now: Timestamp,
-) -> Result<(), Error> {
+pub(super) async fn accepted(tx: &DatabaseTransaction, work: &Work, now: Timestamp) -> Result<(), Error> {
     let row = Model {
-        task_id: request.task_id.clone(),
-        dry_run: request.dry_run,
-        request: Some(request.encode_to_vec()),
+        task_id: work.task_id().to_owned(),
+        rpc: work.rpc().to_owned(),
+        dry_run: work.dry_run(),
+        request: Some(work.encode()),
         answer: None,
         begun_at: moment::text(now),
     };
@@ -87,19 +88,20 @@ pub(super) async fn accepted(
 }
 
 /// Puts the answer in the place of the request.
-pub(super) async fn finished(
-    tx: &DatabaseTransaction,
-    task_id: &str,
-    answer: &EraseResponse,
-) -> Result<(), Error> {
+pub(super) async fn finished(tx: &DatabaseTransaction, task_id: &str, answer: &Answer) -> Result<(), Error> {
     let row = ActiveModel {
         task_id: Set(task_id.to_owned()),
         request: Set(None),
-        answer: Set(Some(answer.encode_to_vec())),
+        answer: Set(Some(encoded(answer))),
         ..Default::default()
     };
     Entity::update(row).exec(tx).await?;
     Ok(())
+}
+
+/// All answers have one form, whichever RPC they are of.
+fn encoded(answer: &Answer) -> Vec<u8> {
+    GetTaskResponse { answer: Some(answer.clone()) }.encode_to_vec()
 }
 
 /// The oldest task that is not done yet.

@@ -95,6 +95,8 @@ named! {
         Settle = "settle",
         /// It has settled: delete what dead attempts left in the storage.
         Sweep = "sweep",
+        /// Something that was retained is released: erase it now.
+        Release = "release",
         /// The time of its personal data is over.
         Expire = "expire",
     }

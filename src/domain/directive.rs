@@ -18,6 +18,13 @@ named! {
     }
 }
 
+impl Action {
+    /// Whether it takes records away, or makes them nobody's.
+    pub const fn takes_away(self) -> bool {
+        !matches!(self, Self::Restrict)
+    }
+}
+
 /// One category's action.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Directive {
@@ -29,6 +36,25 @@ pub struct Directive {
     pub ground: Option<Ground>,
     /// For how long, if it is to be retained.
     pub period: Option<Period>,
+    /// Who says so. Directives of older versions do not say.
+    #[serde(default)]
+    pub source: DirectiveSource,
+}
+
+/// Who says what is to be done with a category.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "source", rename_all = "snake_case")]
+pub enum DirectiveSource {
+    /// Nobody: what an erasure asks for is erased.
+    #[default]
+    Default,
+    /// The downstream: it describes a duty to keep.
+    Described,
+    /// A rule of the configuration.
+    Configured {
+        /// Its place in the configuration, from 0.
+        rule: u32,
+    },
 }
 
 impl Directive {
@@ -41,6 +67,11 @@ impl Directive {
             action,
             ground: retention.ground.clone(),
             period: retention.ground.as_ref().and(retention.period.clone()),
+            source: if retention.ground.is_some() {
+                DirectiveSource::Described
+            } else {
+                DirectiveSource::Default
+            },
         }
     }
 }

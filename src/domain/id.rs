@@ -33,6 +33,10 @@ id!(
     CaseId
 );
 id!(
+    /// The id of a legal hold.
+    HoldId
+);
+id!(
     /// The id of a task, and the idempotency key that its downstream sees first.
     TaskId
 );

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Ground;
+use super::{FieldResult, Ground};
 
 /// Records that were kept, by ground and release date.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,14 +27,53 @@ pub struct CategoryOutcome {
     pub anonymised: u64,
     /// Records kept unused.
     pub restricted: u64,
-    /// Records kept.
+    /// Records kept, or left as they were.
     pub retained: Vec<Retained>,
+    /// Records in which a field was put right.
+    #[serde(default)]
+    pub rectified: u64,
+    /// Records that may be used again.
+    #[serde(default)]
+    pub unrestricted: u64,
+    /// Records that are no longer used so.
+    #[serde(default)]
+    pub stopped: u64,
+    /// The purposes for which they are no longer used.
+    #[serde(default)]
+    pub stopped_purposes: Vec<String>,
+    /// The recipients that were told.
+    #[serde(default)]
+    pub told: Vec<String>,
 }
 
 impl CategoryOutcome {
     /// How many records a later collection may still find.
     pub fn may_remain(&self) -> u64 {
-        self.retained.iter().fold(self.restricted, |sum, retained| sum.saturating_add(retained.count))
+        self.restricted.saturating_add(self.retained())
+    }
+
+    /// How many records were kept, or left as they were, on a ground.
+    pub fn retained(&self) -> u64 {
+        self.retained.iter().fold(0, |sum, retained| sum.saturating_add(retained.count))
+    }
+
+    /// Whether anything is said of any record.
+    pub fn touches_anything(&self) -> bool {
+        let changed = [self.erased, self.anonymised, self.rectified, self.unrestricted, self.stopped];
+        changed.into_iter().any(|count| count > 0) || self.may_remain() > 0
+    }
+
+    /// Adds what an earlier call of the same task did: what was done adds up, what is so is as it is now.
+    pub fn add_earlier(&mut self, before: &Self) {
+        self.erased = self.erased.saturating_add(before.erased);
+        self.anonymised = self.anonymised.saturating_add(before.anonymised);
+        self.rectified = self.rectified.saturating_add(before.rectified);
+        self.unrestricted = self.unrestricted.saturating_add(before.unrestricted);
+        for (own, before) in
+            [(&mut self.told, &before.told), (&mut self.stopped_purposes, &before.stopped_purposes)]
+        {
+            own.extend(before.iter().filter(|name| !own.contains(name)).cloned().collect::<Vec<_>>());
+        }
     }
 }
 
@@ -72,14 +111,17 @@ impl Tally {
 pub struct CategoryResult {
     /// Which.
     pub category: String,
-    /// Collected, or found before the erasure.
+    /// Collected, or found before the erasure or change.
     pub found: Tally,
     /// Not disclosed.
     pub withheld: Vec<Withheld>,
-    /// What the downstream says an erasure did.
+    /// What the downstream says became of it.
     pub outcome: Option<CategoryOutcome>,
-    /// Found after the erasure.
+    /// Found when it was collected again.
     pub remaining: Option<Tally>,
+    /// What was found of each corrected field, in the order of the corrections.
+    #[serde(default)]
+    pub fields: Vec<FieldResult>,
 }
 
 impl CategoryResult {
@@ -90,8 +132,7 @@ impl CategoryResult {
 
     /// Whether the downstream holds, or held, anything of this category.
     pub fn holds_anything(&self) -> bool {
-        let outcome = self.outcome.as_ref();
-        let changed = outcome.is_some_and(|o| o.erased > 0 || o.anonymised > 0 || o.may_remain() > 0);
+        let changed = self.outcome.as_ref().is_some_and(CategoryOutcome::touches_anything);
         self.found.items() > 0 || self.withheld.iter().any(|w| w.count > 0) || changed
     }
 }

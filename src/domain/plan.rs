@@ -1,7 +1,7 @@
 //! The planner: from what is known of a person to the tasks that reach all their data.
 //!
 //! **Expected flow.** Downstreams that turn known identifiers into wanted ones get a resolve task. Every registered
-//! downstream gets one collect or erase task: pending, blocked behind what it waits for, or skipped with its reason.
+//! downstream gets one task of what the right asks for (collect, erase, rectify, …): pending, blocked behind what it waits for, or skipped with its reason.
 //!
 //! **Guarantees.** The waits form no cycle, and point only backwards in the answer's order. Whoever provides an
 //! identifier is erased after those who needed it, so that a crash never leaves data that nobody can name any more;
@@ -11,7 +11,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Ask, Capabilities, Directive, IdentifierKind, Right, Scope, TaskReason, TaskState};
+use super::{Ask, Capabilities, IdentifierKind, Right, TaskReason, TaskState, Wish};
 
 /// A registered downstream, with its capabilities if it has ever described itself.
 #[derive(Clone, Copy, Debug)]
@@ -50,12 +50,13 @@ struct Resolver<'a> {
     waits_for: Vec<usize>,
 }
 
-/// Plans a case of `right` about somebody who is known by identifiers of the kinds `known`.
-pub fn plan(right: Right, known: &Kinds, scope: &Scope, registered: &[Registered<'_>]) -> Vec<Planned> {
+/// Plans what is wished.
+pub fn plan(wish: &Wish<'_>, registered: &[Registered<'_>]) -> Vec<Planned> {
+    let Wish { right, known, .. } = *wish;
     let targets: Vec<(&str, &Capabilities)> = registered
         .iter()
         .filter_map(|downstream| Some((downstream.name, downstream.capabilities?)))
-        .filter(|(name, capabilities)| unasked(right, scope, name, capabilities).is_none())
+        .filter(|(name, capabilities)| wish.unasked(name, capabilities).is_none())
         .collect();
     let resolvers = resolvers(known, &wanted(&targets, registered), registered);
     let mut plan: Vec<Planned> = resolvers.iter().map(|resolver| resolve_task(resolver)).collect();
@@ -66,7 +67,7 @@ pub fn plan(right: Right, known: &Kinds, scope: &Scope, registered: &[Registered
     }
     let mut erase_at: BTreeMap<&str, usize> = BTreeMap::new();
     for downstream in order {
-        let mut task = target_task(right, known, scope, downstream, &resolvers);
+        let mut task = target_task(wish, downstream, &resolvers);
         if right == Right::Erasure && task.state != TaskState::Skipped {
             task.waits_for.extend(dependents(downstream.name, &resolvers, &plan, &erase_at));
             task.waits_for.sort_unstable();
@@ -79,19 +80,6 @@ pub fn plan(right: Right, known: &Kinds, scope: &Scope, registered: &[Registered
         plan.push(task);
     }
     plan
-}
-
-/// Why a described downstream is not asked at all.
-fn unasked(right: Right, scope: &Scope, name: &str, capabilities: &Capabilities) -> Option<TaskReason> {
-    if !scope.includes(name) {
-        Some(TaskReason::OutOfScope)
-    } else if !capabilities.supports(right) {
-        Some(TaskReason::RightNotSupported)
-    } else if scope.categories(right, name, capabilities).is_empty() {
-        Some(TaskReason::OutOfScope)
-    } else {
-        None
-    }
 }
 
 /// The kinds that are worth finding out: those that a target understands, and those that lead to them.
@@ -163,28 +151,18 @@ fn resolve_task(resolver: &Resolver<'_>) -> Planned {
     }
 }
 
-fn target_task(
-    right: Right,
-    known: &Kinds,
-    scope: &Scope,
-    downstream: &Registered<'_>,
-    resolvers: &[Resolver<'_>],
-) -> Planned {
+fn target_task(wish: &Wish<'_>, downstream: &Registered<'_>, resolvers: &[Resolver<'_>]) -> Planned {
+    let Wish { known, scope, .. } = *wish;
     let nobody = Capabilities::default();
     let capabilities = downstream.capabilities.unwrap_or(&nobody);
-    let categories = scope.categories(right, downstream.name, capabilities);
-    let ask = if right == Right::Erasure {
-        Ask::Erase { directives: categories.into_iter().map(Directive::for_category).collect() }
-    } else {
-        Ask::Collect { categories: categories.into_iter().map(|category| category.name.clone()).collect() }
-    };
+    let ask = wish.ask(downstream.name, &wish.categories(downstream.name, capabilities));
     let mut waits_for = providers(&capabilities.understands, resolvers);
     waits_for.extend(resolvers.iter().position(|resolver| resolver.name == downstream.name));
     let unknown = waits_for.is_empty() && capabilities.understands.is_disjoint(known);
     let (state, reason) = match downstream.capabilities {
         None if !scope.includes(downstream.name) => (TaskState::Skipped, Some(TaskReason::OutOfScope)),
         None => (TaskState::NeedsAttention, Some(TaskReason::NotDescribed)),
-        Some(capabilities) => match unasked(right, scope, downstream.name, capabilities) {
+        Some(capabilities) => match wish.unasked(downstream.name, capabilities) {
             Some(reason) => (TaskState::Skipped, Some(reason)),
             None if unknown => (TaskState::Skipped, Some(TaskReason::NoKnownIdentifier)),
             None if waits_for.is_empty() => (TaskState::Pending, None),

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CaseState,
+    CaseState, Correction, FollowUps, Particulars,
     clock::Clocks,
     decision::{Approval, Refusal, WhenDue},
     verification::Verification,
@@ -41,6 +41,10 @@ pub struct Proceedings {
     /// From when on whoever cannot be reached is waited for no longer; absent: when the case is due.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deliver_at: Option<Timestamp>,
+    /// What exactly is asked for, beyond the right.
+    pub particulars: Particulars,
+    /// The erasures that are to come for what was retained.
+    pub follow_ups: FollowUps,
 }
 
 impl Default for Proceedings {
@@ -55,6 +59,8 @@ impl Default for Proceedings {
             start_at: None,
             when_due: WhenDue::Deliver,
             deliver_at: None,
+            particulars: Particulars::default(),
+            follow_ups: FollowUps::default(),
         }
     }
 }
@@ -83,7 +89,10 @@ impl Proceedings {
 /// What a case holds of the person beside the identifiers. It is sealed under the case's key, and destroyed with it.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Details {}
+pub struct Details {
+    /// Rectification: the values, in the order of [`Particulars::corrections`].
+    pub corrections: Vec<Correction>,
+}
 
 impl Details {
     /// Whether there is nothing to seal.

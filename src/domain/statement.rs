@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{CategoryResult, Ground, Task, TaskKind, TaskReason, TaskState};
+use super::{Ask, CategoryResult, Ground, Task, TaskKind, TaskReason, TaskState};
 
 named! {
     /// How one downstream's part went, in one word.
@@ -15,7 +15,15 @@ named! {
         Withheld = "withheld",
         /// It erased, and that was verified.
         Erased = "erased",
-        /// It erased, and more is left than it declared.
+        /// It put fields right, and that was verified.
+        Rectified = "rectified",
+        /// It keeps and does not use; nothing was lost.
+        Restricted = "restricted",
+        /// It may use again; nothing was lost.
+        Unrestricted = "unrestricted",
+        /// It stopped uses, as it states.
+        Stopped = "stopped",
+        /// It erased or changed, and what was collected again shows something else.
         Unconfirmed = "unconfirmed",
         /// It refused, on a ground.
         Refused = "refused",
@@ -23,6 +31,16 @@ named! {
         Failed = "failed",
         /// It was not asked.
         NotAsked = "not_asked",
+    }
+}
+
+named! {
+    /// What stands behind an outcome.
+    pub enum Proof {
+        /// It was collected again, and that agrees.
+        Verified = "verified",
+        /// The downstream's word.
+        Stated = "stated",
     }
 }
 
@@ -37,11 +55,13 @@ pub struct Statement {
     pub reason: Option<TaskReason>,
     /// The ground of a refusal.
     pub ground: Option<Ground>,
+    /// What stands behind its outcomes, where there are any.
+    pub proof: Option<Proof>,
     /// By category.
     pub results: Vec<CategoryResult>,
 }
 
-/// One statement for each downstream that has a collect or erase task, in the order of the plan. The plan has such a
+/// One statement for each downstream that has a task beside resolving, in the order of the plan. The plan has such a
 /// task for every registered downstream, skipped ones included, so this is complete.
 pub fn statements(tasks: &[Task]) -> Vec<Statement> {
     tasks.iter().filter(|task| task.kind() != TaskKind::Resolve).map(of_task).collect()
@@ -53,20 +73,44 @@ fn of_task(task: &Task) -> Statement {
     let standing = match (task.state, task.kind()) {
         (TaskState::Done, _) if !holds_any => Standing::NothingHeld,
         (TaskState::Done, TaskKind::Erase) => Standing::Erased,
+        (TaskState::Done, TaskKind::Rectify) => Standing::Rectified,
+        (TaskState::Done, TaskKind::Restrict) if is_lift(task) => Standing::Unrestricted,
+        (TaskState::Done, TaskKind::Restrict) => Standing::Restricted,
+        (TaskState::Done, TaskKind::Object | TaskKind::WithdrawConsent) => Standing::Stopped,
         (TaskState::Done, _) if found_any => Standing::Collected,
         (TaskState::Done, _) => Standing::Withheld,
         (TaskState::Skipped, _) => Standing::NotAsked,
         (TaskState::Refused, _) => Standing::Refused,
-        (_, _) if task.reason == Some(TaskReason::ErasureUnconfirmed) => Standing::Unconfirmed,
+        (_, _)
+            if matches!(
+                task.reason,
+                Some(TaskReason::ErasureUnconfirmed | TaskReason::ChangeUnconfirmed)
+            ) =>
+        {
+            Standing::Unconfirmed
+        }
         (_, _) => Standing::Failed,
     };
     // What a failed collection brought is not delivered, so it is not claimed either.
-    let keeps_results = matches!(task.state, TaskState::Done) || task.kind() == TaskKind::Erase;
+    let keeps_results = matches!(task.state, TaskState::Done) || task.kind() != TaskKind::Collect;
     Statement {
         downstream: task.downstream.clone(),
         standing,
         reason: task.reason,
         ground: task.refusal.clone(),
+        proof: proof(task),
         results: if keeps_results { task.results.clone() } else { Vec::new() },
+    }
+}
+
+const fn is_lift(task: &Task) -> bool {
+    matches!(task.ask, Ask::Restrict { lift: true, .. })
+}
+
+fn proof(task: &Task) -> Option<Proof> {
+    match (task.state, task.kind()) {
+        (TaskState::Done, TaskKind::Erase | TaskKind::Rectify | TaskKind::Restrict) => Some(Proof::Verified),
+        (TaskState::Done, TaskKind::Object | TaskKind::WithdrawConsent) => Some(Proof::Stated),
+        _ => None,
     }
 }

@@ -5,11 +5,13 @@
 //! | blocked | unblock | pending |
 //! | blocked | skip | skipped |
 //! | pending, working, verifying | postpone | the same, later |
-//! | pending | note | pending (what was found before the erasure is kept) |
+//! | pending | note | pending (what was found before the erasure or change is kept) |
+//! | pending | hold | pending (a legal hold stops it) |
+//! | pending | unhold | pending (no legal hold stops it any longer) |
 //! | pending, working | accept | working |
 //! | working | forget | pending (the downstream has lost it: it is sent again) |
-//! | pending, working | erase | verifying |
-//! | pending, verifying | finish | done |
+//! | pending, working | erase, change | verifying |
+//! | pending, working, verifying | finish | done |
 //! | pending, working | refuse | refused |
 //! | pending, working, verifying | give_up | needs_attention |
 //! | needs_attention, refused | retry | pending |
@@ -20,11 +22,16 @@
 //!
 //! Everything else is an [`IllegalTransition`]. `docs/states.md` is printed from this table.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{CaseId, CategoryResult, Directive, Ground, IdentifierKind, IllegalTransition, TaskId};
+use super::{
+    CaseId, CategoryPurposes, CategoryResult, Directive, Ground, IdentifierKind, IllegalTransition, TaskId,
+    Use,
+};
 
 named! {
     /// What a task asks.
@@ -35,6 +42,14 @@ named! {
         Collect = "collect",
         /// Erase, and verify.
         Erase = "erase",
+        /// Put fields right, and verify.
+        Rectify = "rectify",
+        /// Stop using and keep, or lift that, and verify.
+        Restrict = "restrict",
+        /// Stop uses.
+        Object = "object",
+        /// Stop what rested on a consent.
+        WithdrawConsent = "withdraw_consent",
     }
 }
 
@@ -47,7 +62,7 @@ named! {
         Pending = "pending",
         /// Accepted by the downstream, polled.
         Working = "working",
-        /// Erased, they say; collected again to see.
+        /// Erased or changed, they say; collected again to see.
         Verifying = "verifying",
         /// Done.
         Done = "done",
@@ -85,6 +100,10 @@ named! {
         NotDescribed = "not_described",
         /// A fault of this side.
         Internal = "internal",
+        /// What was collected again does not show the change.
+        ChangeUnconfirmed = "change_unconfirmed",
+        /// A legal hold covers the subject.
+        LegalHold = "legal_hold",
     }
 }
 
@@ -97,14 +116,20 @@ named! {
         Skip = "skip",
         /// Tried in vain; again later.
         Postpone = "postpone",
-        /// What was found before the erasure is written down.
+        /// What was found before the erasure or change is written down.
         Note = "note",
+        /// A legal hold stops it before anything is sent.
+        Hold = "hold",
+        /// No hold stops it any longer.
+        Unhold = "unhold",
         /// The downstream works on it.
         Accept = "accept",
         /// The downstream does not know the task that it accepted.
         Forget = "forget",
         /// The downstream says it erased.
         Erase = "erase",
+        /// The downstream says it changed what it was asked to.
+        Change = "change",
         /// All done.
         Finish = "finish",
         /// The downstream refuses.
@@ -130,12 +155,11 @@ impl TaskState {
             | (S::Working, E::Forget)
             | (S::NeedsAttention | S::Refused, E::Retry) => Ok(S::Pending),
             (S::Blocked, E::Skip) => Ok(S::Skipped),
-            (S::Pending | S::Working | S::Verifying, E::Postpone | E::Retry) | (S::Pending, E::Note) => {
-                Ok(self)
-            }
+            (S::Pending | S::Working | S::Verifying, E::Postpone | E::Retry)
+            | (S::Pending, E::Note | E::Hold | E::Unhold) => Ok(self),
             (S::Pending | S::Working, E::Accept) => Ok(S::Working),
-            (S::Pending | S::Working, E::Erase) => Ok(S::Verifying),
-            (S::Pending | S::Verifying, E::Finish) => Ok(S::Done),
+            (S::Pending | S::Working, E::Erase | E::Change) => Ok(S::Verifying),
+            (S::Pending | S::Working | S::Verifying, E::Finish) => Ok(S::Done),
             (S::Pending | S::Working, E::Refuse) => Ok(S::Refused),
             (S::Pending | S::Working | S::Verifying, E::GiveUp) => Ok(S::NeedsAttention),
             (S::Skipped | S::NeedsAttention, E::Replan) => Ok(S::Blocked),
@@ -143,10 +167,20 @@ impl TaskState {
                 Ok(S::Cancelled)
             }
             (S::Pending, E::Unblock | E::Skip | E::Forget | E::Replan)
-            | (S::Working, E::Unblock | E::Skip | E::Note | E::Finish | E::Replan)
+            | (S::Working, E::Unblock | E::Skip | E::Note | E::Hold | E::Unhold | E::Replan)
             | (
                 S::Verifying,
-                E::Unblock | E::Skip | E::Note | E::Accept | E::Forget | E::Erase | E::Refuse | E::Replan,
+                E::Unblock
+                | E::Skip
+                | E::Note
+                | E::Hold
+                | E::Unhold
+                | E::Accept
+                | E::Forget
+                | E::Erase
+                | E::Change
+                | E::Refuse
+                | E::Replan,
             )
             | (S::Blocked | S::Done | S::Skipped | S::Refused | S::NeedsAttention | S::Cancelled, _) => {
                 Err(IllegalTransition { from: self.as_str(), event: event.as_str() })
@@ -184,6 +218,41 @@ pub enum Ask {
         /// One for each category.
         directives: Vec<Directive>,
     },
+    /// To put these fields right; the values are sealed with the case.
+    Rectify {
+        /// One for each correction that concerns the downstream.
+        fields: Vec<Field>,
+    },
+    /// To keep and not use these categories, or to use them again.
+    Restrict {
+        /// Which categories.
+        categories: Vec<String>,
+        /// To use them again.
+        lift: bool,
+    },
+    /// To stop these uses.
+    Object {
+        /// Which categories.
+        categories: Vec<String>,
+        /// Which uses.
+        uses: Vec<Use>,
+    },
+    /// To stop what rested on consent.
+    WithdrawConsent {
+        /// Which purposes of which categories.
+        categories: Vec<CategoryPurposes>,
+    },
+}
+
+/// A field to be put right.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Field {
+    /// Its place among the case's corrections, from 0.
+    pub correction: usize,
+    /// Which category.
+    pub category: String,
+    /// The JSON pointer.
+    pub field: String,
 }
 
 impl Ask {
@@ -193,15 +262,26 @@ impl Ask {
             Self::Resolve { .. } => TaskKind::Resolve,
             Self::Collect { .. } => TaskKind::Collect,
             Self::Erase { .. } => TaskKind::Erase,
+            Self::Rectify { .. } => TaskKind::Rectify,
+            Self::Restrict { .. } => TaskKind::Restrict,
+            Self::Object { .. } => TaskKind::Object,
+            Self::WithdrawConsent { .. } => TaskKind::WithdrawConsent,
         }
     }
 
-    /// The categories that it is about.
+    /// The categories that it is about, each once.
     pub fn categories(&self) -> Vec<&str> {
         match self {
             Self::Resolve { .. } => Vec::new(),
-            Self::Collect { categories } => categories.iter().map(String::as_str).collect(),
+            Self::Collect { categories }
+            | Self::Restrict { categories, .. }
+            | Self::Object { categories, .. } => categories.iter().map(String::as_str).collect(),
             Self::Erase { directives } => directives.iter().map(|d| d.category.as_str()).collect(),
+            Self::Rectify { fields } => {
+                let names: BTreeSet<&str> = fields.iter().map(|field| field.category.as_str()).collect();
+                names.into_iter().collect()
+            }
+            Self::WithdrawConsent { categories } => categories.iter().map(|c| c.category.as_str()).collect(),
         }
     }
 }
@@ -220,7 +300,7 @@ pub struct Task {
     /// What it asks.
     pub ask: Ask,
     /// The identifier kinds that the downstream understands: it is sent no others.
-    pub understands: std::collections::BTreeSet<IdentifierKind>,
+    pub understands: BTreeSet<IdentifierKind>,
     /// Where it stands.
     pub state: TaskState,
     /// Why.
@@ -242,6 +322,19 @@ pub struct Task {
 }
 
 impl Task {
+    /// Whether it takes data away: a legal hold stops it.
+    pub fn takes_away(&self) -> bool {
+        match &self.ask {
+            Ask::Erase { directives } => directives.iter().any(|directive| directive.action.takes_away()),
+            _ => false,
+        }
+    }
+
+    /// Whether a legal hold stops it just now.
+    pub fn is_held(&self) -> bool {
+        self.state == TaskState::Pending && self.reason == Some(TaskReason::LegalHold)
+    }
+
     /// What kind of task.
     pub const fn kind(&self) -> TaskKind {
         self.ask.kind()

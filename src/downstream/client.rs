@@ -3,16 +3,13 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use jiff::SignedDuration;
 use tokio::time::{Instant, timeout};
-use tonic::{Code, Request, Response, Status, transport::Channel};
+use tonic::{Request, Response, Status, transport::Channel};
 use uuid::Uuid;
 
 use super::{Collection, Counts, Failure, Settings, check::Progress, convert, describe};
 use crate::{
-    domain::{
-        Capabilities, CategoryOutcome, Directive, Ground, Identifier, IdentifierKind, Subject, TaskReason,
-    },
+    domain::{Capabilities, Identifier, IdentifierKind, Subject, TaskReason},
     proto::downstream::v1::{self, subject_data_service_client::SubjectDataServiceClient},
     telemetry::trace,
 };
@@ -20,20 +17,6 @@ use crate::{
 /// The largest message that is decoded. The largest that the contract allows is a Describe with schemas; records and
 /// chunks end at 1 MiB. It bounds what one hostile message can take.
 const MESSAGE_BYTES_MAX: usize = 4 << 20;
-
-/// What became of an erasure so far.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// It is done. Each category is one of the directives', and comes once; one that is missing was left untouched.
-    Done(Vec<CategoryOutcome>),
-    /// It goes on in the background.
-    Working {
-        /// When to poll: 100 ms to 1 day from now.
-        poll_after: SignedDuration,
-    },
-    /// The downstream will not do it.
-    Refused(Ground),
-}
 
 /// What to collect.
 pub struct Collect<'a> {
@@ -51,7 +34,7 @@ pub struct Collect<'a> {
 
 /// The client of one downstream.
 pub struct Client {
-    stub: SubjectDataServiceClient<Channel>,
+    pub(super) stub: SubjectDataServiceClient<Channel>,
     settings: Settings,
 }
 
@@ -114,48 +97,19 @@ impl Client {
         Ok(Collection::new(response.into_inner(), progress, &self.settings, deadline))
     }
 
-    /// Erases as directed, or tells with `dry_run` what would become of each category.
-    pub async fn erase(
-        &self,
-        call_id: Uuid,
-        subject: &Subject,
-        directives: &[Directive],
-        dry_run: bool,
-    ) -> Result<Answer, Failure> {
-        let request = v1::EraseRequest {
-            task_id: call_id.to_string(),
-            subject: Some(convert::subject(subject)),
-            directives: convert::directives(directives),
-            dry_run,
-        };
-        let mut stub = self.stub.clone();
-        let response = self.unary(stub.erase(self.asked(request))).await?;
-        convert::erase_answer(response, directives)
-    }
-
-    /// How an erasure that was accepted earlier stands. `directives` are those of that erasure. `None`: the downstream
-    /// does not know it (any more), so it has to be sent again.
-    pub async fn poll(&self, call_id: Uuid, directives: &[Directive]) -> Result<Option<Answer>, Failure> {
-        let request = v1::GetTaskRequest { task_id: call_id.to_string() };
-        let mut stub = self.stub.clone();
-        let answer = self.within(stub.get_task(self.asked(request))).await?;
-        match answer {
-            Ok(response) => convert::task_answer(response.into_inner(), directives).map(Some),
-            Err(status) if status.code() == Code::NotFound => Ok(None),
-            Err(status) => Err(Failure::from(&status)),
-        }
-    }
-
     /// A request that is to be answered within the call's time.
-    fn asked<T>(&self, message: T) -> Request<T> {
+    pub(super) fn asked<T>(&self, message: T) -> Request<T> {
         within_time(message, self.settings.call_timeout)
     }
 
-    async fn unary<T>(&self, call: impl Future<Output = Result<Response<T>, Status>>) -> Result<T, Failure> {
+    pub(super) async fn unary<T>(
+        &self,
+        call: impl Future<Output = Result<Response<T>, Status>>,
+    ) -> Result<T, Failure> {
         self.within(call).await?.map(Response::into_inner).map_err(|status| Failure::from(&status))
     }
 
-    async fn within<T>(&self, call: impl Future<Output = T>) -> Result<T, Failure> {
+    pub(super) async fn within<T>(&self, call: impl Future<Output = T>) -> Result<T, Failure> {
         let patience = self.settings.call_timeout;
         timeout(patience, call)
             .await

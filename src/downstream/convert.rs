@@ -1,14 +1,13 @@
-//! Messages to domain values and back: subjects, grounds, directives, outcomes. `describe.rs` has the capabilities.
+//! Messages to domain values and back: subjects, grounds, directives, corrections. `describe.rs` has the capabilities,
+//! `answer.rs` the outcomes.
 
 use std::collections::BTreeSet;
 
-use jiff::{SignedDuration, Timestamp};
-
-use super::{Answer, Failure};
+use super::Failure;
 use crate::{
     domain::{
-        Action, CategoryOutcome, Directive, Fault, Faults, Ground, GroundCode, Identifier, IdentifierKind,
-        Retained, Subject, subject,
+        Action, CategoryPurposes, Correction, Directive, Fault, Faults, Ground, GroundCode, Identifier,
+        IdentifierKind, Subject, Use, subject, task::Field,
     },
     proto::downstream::v1,
 };
@@ -18,15 +17,6 @@ const SOURCE_BYTES_MAX: usize = 256;
 
 /// One text that a person is shown: a few sentences.
 pub(super) const TEXT_BYTES_MAX: usize = 1_024;
-
-/// Grounds and release dates of one category at the most: one for each day of eleven years.
-const RETAINED_MAX: usize = 4_096;
-
-/// Asking sooner would be a busy loop.
-const POLL_AFTER_MIN: SignedDuration = SignedDuration::from_millis(100);
-
-/// Asking later would let a task rest beyond a day's work.
-const POLL_AFTER_MAX: SignedDuration = SignedDuration::from_hours(24);
 
 /// The subject as a downstream sees it. The caller has left only the kinds that it understands.
 pub(super) fn subject(subject: &Subject) -> v1::Subject {
@@ -51,6 +41,38 @@ pub(super) fn directives(directives: &[Directive]) -> Vec<v1::Directive> {
             period: directive.period.as_ref().map_or_else(String::new, |period| period.as_str().to_owned()),
         })
         .collect()
+}
+
+/// The corrections that these fields name. A field whose value is gone is left out; its case is being destroyed.
+pub(super) fn corrections(fields: &[Field], values: &[Correction]) -> Vec<v1::Correction> {
+    let correction = |field: &Field| {
+        let values = values.get(field.correction)?;
+        Some(v1::Correction {
+            category: field.category.clone(),
+            field: field.field.clone(),
+            old_json: values.old.clone().unwrap_or_default(),
+            new_json: values.new.clone(),
+        })
+    };
+    fields.iter().filter_map(correction).collect()
+}
+
+/// The purposes by category.
+pub(super) fn purposes(categories: &[CategoryPurposes]) -> Vec<v1::CategoryPurposes> {
+    let purposes = |of: &CategoryPurposes| v1::CategoryPurposes {
+        category: of.category.clone(),
+        purposes: of.purposes.clone(),
+    };
+    categories.iter().map(purposes).collect()
+}
+
+/// A use.
+pub(super) const fn use_code(r#use: Use) -> v1::Use {
+    match r#use {
+        Use::DirectMarketing => v1::Use::DirectMarketing,
+        Use::Profiling => v1::Use::Profiling,
+        Use::SaleOrSharing => v1::Use::SaleOrSharing,
+    }
 }
 
 const fn action_code(action: Action) -> v1::Action {
@@ -141,96 +163,6 @@ pub(super) fn identifiers(
     faults
         .or(known.into_iter().collect())
         .map_err(|faults| Failure::bad_fields("ResolveIdentifiers", &faults))
-}
-
-/// The answer to Erase. `rpc` names the call in the failure.
-pub(super) fn erase_answer(response: v1::EraseResponse, asked: &[Directive]) -> Result<Answer, Failure> {
-    use v1::erase_response::Answer as A;
-    match response.answer {
-        Some(A::Outcome(outcome)) => done("Erase", outcome, asked),
-        Some(A::Working(working)) => Ok(self::working(&working)),
-        Some(A::Refusal(refusal)) => refused("Erase", refusal),
-        None => Err(Failure::violation("Erase answered nothing")),
-    }
-}
-
-/// The answer to GetTask.
-pub(super) fn task_answer(response: v1::GetTaskResponse, asked: &[Directive]) -> Result<Answer, Failure> {
-    use v1::get_task_response::Answer as A;
-    match response.answer {
-        Some(A::Outcome(outcome)) => done("GetTask", outcome, asked),
-        Some(A::Working(working)) => Ok(self::working(&working)),
-        Some(A::Refusal(refusal)) => refused("GetTask", refusal),
-        None => Err(Failure::violation("GetTask answered nothing")),
-    }
-}
-
-fn working(working: &v1::Working) -> Answer {
-    let wish = working.poll_after.unwrap_or_default();
-    // Anything but a sane duration is clamped: the next poll decides, not this number.
-    let wish = SignedDuration::from_secs(wish.seconds)
-        .saturating_add(SignedDuration::from_nanos(i64::from(wish.nanos)));
-    Answer::Working { poll_after: wish.clamp(POLL_AFTER_MIN, POLL_AFTER_MAX) }
-}
-
-fn refused(rpc: &str, refusal: v1::Refusal) -> Result<Answer, Failure> {
-    ground(refusal.ground)
-        .map(Answer::Refused)
-        .map_err(|fault| Failure::bad_fields(rpc, &fault.under("refusal.ground").into()))
-}
-
-fn done(rpc: &str, outcome: v1::Outcome, asked: &[Directive]) -> Result<Answer, Failure> {
-    let mut faults = Faults::default();
-    let mut seen = BTreeSet::new();
-    let mut outcomes = Vec::new();
-    for (position, outcome) in outcome.categories.into_iter().enumerate() {
-        let path = format!("outcome.categories[{position}]");
-        // Categories that were asked for are few and each comes once, so this also bounds the list.
-        let Some(name) = asked.iter().map(|asked| &asked.category).find(|name| **name == outcome.category)
-        else {
-            faults.push(format!("{path}.category"), "must be one of the directives' categories");
-            break;
-        };
-        if !seen.insert(name) {
-            faults.push(format!("{path}.category"), format!("must come once: {name} comes again"));
-            break;
-        }
-        outcomes.extend(faults.take(&path, category_outcome(outcome)));
-    }
-    faults.or(Answer::Done(outcomes)).map_err(|faults| Failure::bad_fields(rpc, &faults))
-}
-
-fn category_outcome(outcome: v1::CategoryOutcome) -> Result<CategoryOutcome, Fault> {
-    if outcome.retained.len() > RETAINED_MAX {
-        return Err(Fault::new("retained", format!("must be at most {RETAINED_MAX}")));
-    }
-    let retained = outcome
-        .retained
-        .into_iter()
-        .enumerate()
-        .map(|(position, retained)| {
-            self::retained(retained).map_err(|fault| fault.under(&format!("retained[{position}]")))
-        })
-        .collect::<Result<_, _>>()?;
-    Ok(CategoryOutcome {
-        category: outcome.category,
-        erased: outcome.erased,
-        anonymised: outcome.anonymised,
-        restricted: outcome.restricted,
-        retained,
-    })
-}
-
-fn retained(retained: v1::Retained) -> Result<Retained, Fault> {
-    Ok(Retained {
-        count: retained.count,
-        ground: ground(retained.ground).map_err(|fault| fault.under("ground"))?,
-        release_at: retained
-            .release_time
-            .map(|time| Timestamp::new(time.seconds, time.nanos))
-            .transpose()
-            .map_err(|_| Fault::new("release_time", "must be a moment of the years 1 to 9999"))?,
-    })
 }
 
 #[cfg(test)]

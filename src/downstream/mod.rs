@@ -4,6 +4,8 @@
 //! **Invariant:** whatever a downstream sends is foreign input. It leaves this room as checked domain values, or as a
 //! [`Failure`] whose text is our own.
 
+mod answer;
+mod change;
 mod check;
 mod client;
 mod collection;
@@ -16,8 +18,10 @@ mod registry;
 #[cfg(test)]
 mod tests;
 
+pub use answer::Answer;
+pub use change::Change;
 pub use check::Item;
-pub use client::{Answer, Client, Collect};
+pub use client::{Client, Collect};
 pub use collection::Collection;
 pub use counts::{Count, Counts};
 pub use failure::Failure;

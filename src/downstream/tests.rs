@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::{
-    domain::{Action, Directive, Identifier, Subject, TaskReason},
+    domain::{Action, Ask, Directive, DirectiveSource, Identifier, Subject, TaskReason},
     proto::downstream::v1::{
         self,
         subject_data_service_server::{SubjectDataService, SubjectDataServiceServer},
@@ -95,6 +95,28 @@ impl SubjectDataService for Fake {
         *self.seen.lock().unwrap() = Some((request.into_inner().task_id, trace));
         let working = v1::Working { poll_after: Some(prost_types::Duration { seconds: 2, nanos: 0 }) };
         Ok(Response::new(v1::EraseResponse { answer: Some(v1::erase_response::Answer::Working(working)) }))
+    }
+
+    async fn rectify(&self, _: Request<v1::RectifyRequest>) -> Result<Response<v1::RectifyResponse>, Status> {
+        Err(Status::unimplemented("not here"))
+    }
+
+    async fn restrict(
+        &self,
+        _: Request<v1::RestrictRequest>,
+    ) -> Result<Response<v1::RestrictResponse>, Status> {
+        Err(Status::unimplemented("not here"))
+    }
+
+    async fn object(&self, _: Request<v1::ObjectRequest>) -> Result<Response<v1::ObjectResponse>, Status> {
+        Err(Status::unimplemented("not here"))
+    }
+
+    async fn withdraw_consent(
+        &self,
+        _: Request<v1::WithdrawConsentRequest>,
+    ) -> Result<Response<v1::WithdrawConsentResponse>, Status> {
+        Err(Status::unimplemented("not here"))
     }
 
     async fn get_task(
@@ -284,25 +306,32 @@ async fn an_erasure_carries_its_key_and_its_trace() {
     let fake = Fake::default();
     let seen = fake.seen.clone();
     let client = serve(fake, PATIENT).await;
-    let directives =
-        [Directive { category: "notes".into(), action: Action::Erase, ground: None, period: None }];
+    let directives = vec![Directive {
+        category: "notes".into(),
+        action: Action::Erase,
+        ground: None,
+        period: None,
+        source: DirectiveSource::Default,
+    }];
+    let (subject, ask) = (subject(), Ask::Erase { directives });
+    let change = Change { call_id: CALL, subject: &subject, ask: &ask, corrections: &[], dry_run: false };
     let trace = "0af7651916cd43dd8448eb211c80319c";
     let span = tracing::info_span!("task");
     telemetry::trace::continue_from(&span, &format!("00-{trace}-b7ad6b7169203331-01"));
 
-    let answer = client.erase(CALL, &subject(), &directives, false).instrument(span).await.unwrap();
+    let answer = client.change(change).instrument(span).await.unwrap();
 
     assert_eq!(answer, Answer::Working { poll_after: SignedDuration::from_secs(2) });
     let (task_id, traceparent) = seen.lock().unwrap().take().unwrap();
     assert_eq!(task_id, CALL.to_string());
     assert!(traceparent.contains(trace), "{traceparent}");
-    assert_eq!(client.poll(CALL, &directives).await, Ok(Some(Answer::Done(vec![]))));
+    assert_eq!(client.poll(CALL, &ask).await, Ok(Some(Answer::Done(vec![]))));
 }
 
 #[tokio::test]
 async fn a_forgotten_task_is_not_a_failure() {
     let client = serve(Fake { status: Some(Status::not_found("")), ..Fake::default() }, PATIENT).await;
-    assert_eq!(client.poll(CALL, &[]).await, Ok(None));
+    assert_eq!(client.poll(CALL, &Ask::Erase { directives: vec![] }).await, Ok(None));
     assert_eq!(client.describe().await.unwrap_err().reason, TaskReason::Rejected);
 }
 

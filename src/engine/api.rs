@@ -8,8 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Error;
 use crate::domain::{
-    Ask, Capabilities, Case, CaseState, CategoryOutcome, Details, Identifier, Lane, Right, Scope, Subject,
-    Task, TaskReason, TaskState,
+    Ask, Capabilities, Case, CaseId, CaseState, CategoryOutcome, Details, Ground, Hold, HoldId, Identifier,
+    Lane, Particulars, Right, Scope, Subject, Task, TaskReason, TaskState,
     clock::Clocks,
     verification::{Assurance, Evidence},
 };
@@ -39,6 +39,8 @@ pub struct NewCase {
     pub regimes: Vec<String>,
     /// What shows that the person asks.
     pub evidence: Vec<Evidence>,
+    /// What exactly is asked for, beyond the right.
+    pub particulars: Particulars,
     /// What else is personal.
     pub details: Details,
     /// The W3C `traceparent` of the caller, if there is one.
@@ -93,6 +95,10 @@ pub struct NewPreview {
     pub channel: String,
     /// The regimes that it is under; empty means those of the configuration.
     pub regimes: Vec<String>,
+    /// What exactly.
+    pub particulars: Particulars,
+    /// What else is personal.
+    pub details: Details,
 }
 
 /// What opening a case would do.
@@ -110,6 +116,8 @@ pub struct Preview {
     pub approval_needed: bool,
     /// When it would start if it were approved now; absent: at once.
     pub start_at: Option<Timestamp>,
+    /// Holds in force that cover the subject as given, oldest first, at most 100.
+    pub holds: Vec<HoldId>,
 }
 
 /// A task that would be planned.
@@ -125,8 +133,65 @@ pub struct PreviewTask {
     pub reason: Option<TaskReason>,
     /// Positions of those that come first.
     pub waits_for: Vec<usize>,
-    /// What a dry run answered, or why there is none. Absent for other tasks than erasures.
+    /// What a dry run answered, or why there is none. Absent for tasks that change nothing.
     pub dry_run: Option<Result<Vec<CategoryOutcome>, String>>,
+}
+
+/// A checked request for a legal hold.
+#[derive(Clone, Debug)]
+pub struct NewHold {
+    /// Who places it: request ids are unique per caller.
+    pub caller: String,
+    /// The idempotency key.
+    pub request_id: String,
+    /// Whom it covers.
+    pub subject: Subject,
+    /// Why.
+    pub ground: Ground,
+    /// The matter that it belongs to.
+    pub matter: String,
+    /// More about it.
+    pub note: String,
+}
+
+/// An answer to [`NewHold`].
+#[derive(Clone, Debug)]
+pub struct PlacedHold {
+    /// The hold as it is now.
+    pub hold: Hold,
+    /// Whether its request id had placed it before.
+    pub replayed: bool,
+    /// The open cases that it covers.
+    pub cases: Vec<HeldCase>,
+}
+
+/// An open case that a hold covers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldCase {
+    /// Which.
+    pub case_id: CaseId,
+    /// Downstreams whose erasure waits from now on.
+    pub waiting: Vec<String>,
+    /// Downstreams to which an Erase was sent before, or may have been.
+    pub sent: Vec<String>,
+}
+
+/// Which holds to list.
+#[derive(Clone, Debug, Default)]
+pub struct HoldFilter {
+    /// Only those in force.
+    pub active: bool,
+    /// Only those that cover this identifier.
+    pub identifier: Option<Identifier>,
+}
+
+/// A page of holds, newest first.
+#[derive(Clone, Debug)]
+pub struct HoldPage {
+    /// The holds.
+    pub holds: Vec<Hold>,
+    /// The last one of this page, if more follow.
+    pub next: Option<HoldId>,
 }
 
 /// Which cases to list.
@@ -154,7 +219,7 @@ pub struct Page {
     /// The cases, without tasks.
     pub cases: Vec<CaseView>,
     /// The last case of this page, if more follow: pass it as `after` for the next page.
-    pub next: Option<crate::domain::CaseId>,
+    pub next: Option<CaseId>,
 }
 
 /// An export on its way to the caller.

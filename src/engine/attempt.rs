@@ -20,7 +20,7 @@ use super::{
     record::Step,
 };
 use crate::{
-    domain::{Ask, Subject, Task, TaskReason, TaskState},
+    domain::{Ask, Correction, Subject, Task, TaskReason, TaskState},
     downstream::{Client, Failure},
     export,
     store::{ClaimedTask, StoredCase},
@@ -91,6 +91,8 @@ pub(super) struct Attempt {
     pub(super) key: Arc<CaseKey>,
     /// Only what the downstream understands.
     pub(super) subject: Subject,
+    /// The values of a rectification; nothing else needs them.
+    pub(super) corrections: Vec<Correction>,
     pub(super) progress: Option<Vec<u8>>,
     pub(super) token: Uuid,
 }
@@ -145,15 +147,28 @@ async fn step(
         open::open_subject(&key, stored.subject.as_ref().ok_or_else(gone)?)?.only(&task.understands);
     let missing = || Error::NotFound { resource: "downstream", id: task.downstream.clone() };
     let client = engine.0.registry.get(&task.downstream).ok_or_else(missing)?;
+    let corrections = match task.ask {
+        Ask::Rectify { .. } => open::open_details(&key, stored.details.as_deref())?.corrections,
+        _ => Vec::new(),
+    };
+    let key = Arc::new(key);
     let attempt =
-        Attempt { engine: engine.clone(), client, key: Arc::new(key), subject, progress, token, task };
+        Attempt { engine: engine.clone(), client, key, subject, corrections, progress, token, task };
+    if attempt.task.takes_away() && attempt.task.state == TaskState::Pending {
+        // Right before whatever comes next: an Erase, or what is noted for it.
+        if let Some(step) = attempt.look_for_holds().await? {
+            return Ok(step);
+        }
+    }
     match (attempt.task.state, &attempt.task.ask) {
-        (TaskState::Working, Ask::Erase { directives }) => attempt.poll(directives).await,
-        (TaskState::Verifying, Ask::Erase { .. }) => attempt.verify().await,
-        (_, Ask::Erase { .. }) if attempt.task.results.is_empty() => attempt.note().await,
-        (_, Ask::Erase { directives }) => attempt.erase(directives).await,
         (_, Ask::Resolve { wanted }) => attempt.resolve(wanted).await,
         (_, Ask::Collect { .. }) => attempt.store().await,
+        (TaskState::Working, _) => attempt.poll().await,
+        (TaskState::Verifying, _) => attempt.verify().await,
+        (_, Ask::Object { .. } | Ask::WithdrawConsent { .. }) => attempt.change().await,
+        (_, Ask::Erase { .. } | Ask::Rectify { .. } | Ask::Restrict { .. }) => {
+            if attempt.task.results.is_empty() { attempt.note().await } else { attempt.change().await }
+        }
     }
 }
 

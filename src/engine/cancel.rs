@@ -20,6 +20,8 @@ impl Engine {
                 }
                 file.move_case(CaseEvent::Cancel, Some(CaseReason::CancelledByCaller))?;
                 file.case.settled_at = Some(now);
+                // A case that was reopened may have follow-ups ahead: who stops it stops them too.
+                file.case.proceedings.follow_ups.list.retain(|follow_up| follow_up.case_id.is_some());
                 file.case.expires_at = Some(expires_at);
                 file.work = Some((CaseWork::Expire, expires_at));
                 stop_tasks(file)

@@ -1,4 +1,4 @@
-//! Collect: a downstream's stream, into parts for an export or into counts around an erasure.
+//! Collect: a downstream's stream, into parts for an export or into counts around an erasure or change.
 //!
 //! **Guarantees.** What was durable at a checkpoint is not asked for again: the next attempt, in whatever process, goes
 //! on from its resume token. A stream that is not complete brings nothing.
@@ -12,7 +12,7 @@ use super::{
     record::Step,
 };
 use crate::{
-    domain::CategoryResult,
+    domain::{Ask, CategoryResult, sighting::Probe},
     downstream::{Collect, Counts, Item},
     export::{Collected, Collector, Counter, Part, Place, Progress, Sink},
     vault::CaseKey,
@@ -50,9 +50,20 @@ impl Attempt {
         Ok(Step::Collected { results: self.complete(collected.results), parts: sealed })
     }
 
-    /// Counts what there is, before or after an erasure.
+    /// Counts what there is, before or after an erasure or change, and looks at fields that are to be put right.
     pub(super) async fn count(&self) -> Result<Vec<CategoryResult>, Trouble> {
-        let collected = self.drain(Sink::Count(Counter::new()), Vec::new(), Counts::default()).await?;
+        let probes = match &self.task.ask {
+            Ask::Rectify { fields } => {
+                let values = fields.iter().filter_map(|field| self.corrections.get(field.correction));
+                values.map(Probe::new).collect()
+            }
+            _ => Vec::new(),
+        };
+        // Bound to its case, so that receipts of different cases do not show who gave the same value.
+        let (engine, case_id) = (self.engine.clone(), self.task.case_id);
+        let digest = move |text: &str| engine.0.ring.digest(format!("{case_id}\0{text}").as_bytes());
+        let sink = Sink::Count(Counter::looking(probes, Box::new(digest)));
+        let collected = self.drain(sink, Vec::new(), Counts::default()).await?;
         Ok(self.complete(collected.results))
     }
 

@@ -96,6 +96,7 @@ async fn do_work(engine: &Engine, stored: &StoredCase, token: Uuid) -> Result<()
         Some(CaseWork::Due) => engine.look_at_due(stored, token).await,
         Some(CaseWork::Settle) => engine.settle(stored, token).await,
         Some(CaseWork::Sweep) => engine.sweep(stored, token).await,
+        Some(CaseWork::Release) => engine.release(stored, token).await,
         Some(CaseWork::Expire) => engine.expire(stored, token).await,
         None => Ok(()),
     }

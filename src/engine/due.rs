@@ -20,7 +20,8 @@ use super::{
 };
 use crate::{
     domain::{
-        CaseState, Lane, TaskEvent, TaskId, TaskReason, clock::Tick, decision::WhenDue, handling::Handling,
+        CaseState, Lane, Task, TaskEvent, TaskId, TaskReason, clock::Tick, decision::WhenDue,
+        handling::Handling,
     },
     store::{self, CaseFile, StoredCase},
     telemetry::metrics,
@@ -36,6 +37,11 @@ impl Engine {
         count(&self.change_case(stored.case.id, token, look).await?);
         Ok(())
     }
+}
+
+/// A task that a legal hold stops waits for its release, however long that takes and whoever is away meanwhile.
+fn may_be_given_up(task: &Task) -> bool {
+    task.state.is_active() && !task.is_held()
 }
 
 /// Counts what the clocks had to say, once it is written down.
@@ -73,7 +79,7 @@ fn look(
 
 fn give_up_unreachable(file: &mut CaseFile, lanes: &BTreeMap<String, Lane>) -> Result<(), store::Error> {
     let mut lost: Vec<(TaskId, &str)> = Vec::new();
-    for task in file.tasks.iter().filter(|task| task.state.is_active() && !file.is_leased(task.id)) {
+    for task in file.tasks.iter().filter(|task| may_be_given_up(task) && !file.is_leased(task.id)) {
         match lanes.get(&task.downstream) {
             Some(lane) if lane.pause.is_some() => {
                 lost.push((task.id, "the downstream was paused when the case was due"));

@@ -1,7 +1,7 @@
 //! What can go wrong with a verb. `grpc/status.rs` maps it to gRPC, once.
 
 use crate::{
-    domain::{CaseId, Faults, IllegalTransition},
+    domain::{CaseId, Faults, HoldId, IllegalTransition},
     export, store, vault,
 };
 
@@ -24,6 +24,14 @@ pub enum Error {
     RequestIdReused {
         /// The case that it opened.
         case_id: CaseId,
+        /// The fields that differ.
+        differs: Vec<String>,
+    },
+    /// The request id was used before for another hold.
+    #[error("the request id was used for another hold")]
+    HoldRequestIdReused {
+        /// The hold that it placed.
+        hold_id: HoldId,
         /// The fields that differ.
         differs: Vec<String>,
     },

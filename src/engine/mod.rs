@@ -7,6 +7,8 @@ mod api;
 mod approve;
 mod attempt;
 mod cancel;
+mod change;
+mod check;
 mod collect;
 mod confirm;
 mod deadline;
@@ -15,9 +17,9 @@ mod desk;
 mod directory;
 mod download;
 mod due;
-mod erase;
 mod error;
 mod expire;
+mod hold;
 mod judge;
 mod lane;
 mod lease;
@@ -28,6 +30,7 @@ mod preview;
 mod read;
 mod record;
 mod refuse;
+mod release;
 mod resolve;
 mod retry;
 mod settle;
@@ -47,7 +50,7 @@ pub use error::Error;
 
 use crate::{
     clock::Clock,
-    domain::{Period, breaker, handling::Handling, retry::Policy},
+    domain::{Period, breaker, handling::Handling, retention, retry::Policy},
     downstream::Registry,
     export::{Controller, Storage},
     store::Store,
@@ -72,6 +75,8 @@ pub struct Settings {
     pub handling: Arc<Handling>,
     /// How long an export, and all personal data of a settled case, is kept.
     pub export_lives: Period,
+    /// What is retained, anonymised or restricted instead of erased.
+    pub retention: retention::Policy,
     /// How failures are retried.
     pub retry: Policy,
     /// When a downstream that fails again and again is left alone.

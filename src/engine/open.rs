@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::{CaseView, Engine, Error, NewCase, OpenedCase, plan};
 use crate::{
     domain::{
-        Case, CaseId, CaseState, CaseWork, Details, Proceedings, Subject, advance,
+        Case, CaseId, CaseState, CaseWork, Details, FollowUps, Proceedings, Subject, Wish, advance,
         clock::Anchor,
         decision::Approval,
         handling::Handling,
@@ -32,7 +32,10 @@ const DETAILS: &str = "details";
 impl Engine {
     /// Opens a case; durable when it answers.
     pub async fn open(&self, new: NewCase) -> Result<OpenedCase, Error> {
-        let regimes = match self.check_names(&new.scope, &new.regimes) {
+        let checked = self.check_names(&new.scope, &new.regimes).and_then(|regimes| {
+            self.check_particulars(new.right, &new.scope, &new.particulars).map(|()| regimes)
+        });
+        let regimes = match checked {
             Ok(regimes) => regimes,
             Err(fault) => {
                 // A replay is answered even if it names a downstream, or a regime, that has left since.
@@ -87,7 +90,12 @@ impl Engine {
         let (tasks, work) = if waits {
             (Vec::new(), Some((CaseWork::Due, case.proceedings.next_look(state, case.due_at, now))))
         } else if self.undescribed(&new.scope).is_empty() {
-            let planned = self.plan(new.right, &new.subject.kinds(), &new.scope);
+            let planned = self.plan(&Wish {
+                right: new.right,
+                particulars: &new.particulars,
+                scope: &new.scope,
+                known: &new.subject.kinds(),
+            });
             let tasks = plan::tasks(&case, &planned, &*self.0.clock, now);
             let work = if advance::all_settled(&tasks) {
                 (CaseWork::Settle, now)
@@ -148,6 +156,8 @@ fn begin(
         clocks,
         verification,
         approval,
+        particulars: new.particulars.clone(),
+        follow_ups: FollowUps::default(),
         refusal: None,
         start_at: handling.start_at(new.right, now).filter(|_| state == CaseState::InProgress),
         when_due: handling.when_due,
@@ -159,8 +169,16 @@ fn begin(
 /// Keyed digests of what only some cases are opened with, by field. Each field that a caller may set and that no column
 /// holds as it was given belongs here.
 fn asked(new: &NewCase, ring: &KeyRing) -> BTreeMap<String, String> {
-    let fields =
-        [("channel", json!(new.channel)), ("regimes", json!(new.regimes)), ("evidence", json!(new.evidence))];
+    let particulars = &new.particulars;
+    let fields = [
+        ("channel", json!(new.channel)),
+        ("regimes", json!(new.regimes)),
+        ("evidence", json!(new.evidence)),
+        ("corrections", json!(new.details.corrections)),
+        ("uses", json!(particulars.uses)),
+        ("purposes", json!(particulars.purposes)),
+        ("lift", json!(particulars.lift.then_some(true))),
+    ];
     let is_set = |value: &Value| !(value == &json!("") || value == &json!([]) || value.is_null());
     let digest =
         |(field, value): (&str, Value)| (field.to_owned(), ring.digest(value.to_string().as_bytes()));
@@ -195,7 +213,6 @@ fn seal_details(key: &CaseKey, details: &Details) -> Result<Option<Vec<u8>>, cra
 }
 
 /// Opens what else is personal.
-#[expect(dead_code, reason = "the first right with details is on its way")]
 pub(super) fn open_details(key: &CaseKey, sealed: Option<&[u8]>) -> Result<Details, crate::vault::Error> {
     let Some(sealed) = sealed else { return Ok(Details::default()) };
     let json = key.open(DETAILS, sealed)?;

@@ -6,7 +6,7 @@
 //!
 //! **Guarantees.** Planning again never takes a task away and never touches one that has been asked anything.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -15,8 +15,7 @@ use super::{Engine, Error, directory, due};
 use crate::{
     clock::Clock,
     domain::{
-        Case, CaseId, CaseWork, Faults, IdentifierKind, Right, Scope, Task, TaskEvent, TaskId, TaskReason,
-        TaskState,
+        Case, CaseId, CaseWork, Faults, Scope, Task, TaskEvent, TaskId, TaskReason, TaskState, Wish,
         plan::{Planned, plan},
     },
     store::{self, CaseFile, StoredCase},
@@ -24,9 +23,12 @@ use crate::{
 
 impl Engine {
     /// The plan, as of what is known of the downstreams now.
-    pub(super) fn plan(&self, right: Right, known: &BTreeSet<IdentifierKind>, scope: &Scope) -> Vec<Planned> {
+    pub(super) fn plan(&self, wish: &Wish<'_>) -> Vec<Planned> {
         let downstreams = self.0.directory.all();
-        plan(right, known, scope, &directory::registered(&downstreams))
+        let mut planned = plan(wish, &directory::registered(&downstreams));
+        let capabilities = |name: &str| downstreams.get(name)?.capabilities.as_deref().cloned();
+        self.0.settings.retention.direct(&mut planned, capabilities);
+        planned
     }
 
     /// The downstreams in scope that have never described themselves.
@@ -99,7 +101,12 @@ impl Engine {
             return Ok(());
         }
         let known = stored.case.identifier_kinds.iter().cloned().collect();
-        let planned = self.plan(stored.case.right, &known, &stored.case.scope);
+        let planned = self.plan(&Wish {
+            right: stored.case.right,
+            particulars: &stored.case.proceedings.particulars,
+            scope: &stored.case.scope,
+            known: &known,
+        });
         let fresh = tasks(&stored.case, &planned, &*self.0.clock, now);
         self.change_case(stored.case.id, token, move |file| {
             file.work = None;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use super::{Engine, attempt::Trouble, open};
+use super::{Engine, attempt::Trouble, hold, open};
 use crate::{
     domain::{
-        CategoryResult, Ground, Identifier, Task, TaskEvent, TaskId, TaskReason, confirmation,
+        Ask, CategoryResult, Ground, HoldId, Identifier, Task, TaskEvent, TaskId, TaskReason, confirmation,
         decision::WhenDue, retry::Policy,
     },
     downstream::Failure,
@@ -34,8 +34,12 @@ pub(super) enum Step {
         /// The sealed list of its parts.
         parts: Vec<u8>,
     },
-    /// What there is before the erasure.
+    /// What there is before the erasure or change.
     Noted(Vec<CategoryResult>),
+    /// This legal hold stops it: nothing was sent.
+    Held(HoldId),
+    /// No legal hold stops it any longer.
+    Unheld,
     /// The downstream works on it.
     Accepted {
         /// When to ask again.
@@ -45,22 +49,35 @@ pub(super) enum Step {
     Forgotten,
     /// The downstream says it erased.
     Erased(Vec<CategoryResult>),
-    /// What there is after the erasure.
+    /// The downstream says it changed what it was asked to.
+    Changed(Vec<CategoryResult>),
+    /// It says so, and no collection can show it.
+    Stated(Vec<CategoryResult>),
+    /// What there is after the erasure or change.
     Verified(Vec<CategoryResult>),
     /// The downstream refuses.
     Refused(Ground),
 }
 
 impl Step {
+    /// Whether the downstream said it.
+    const fn is_an_answer(&self) -> bool {
+        !matches!(self, Self::Held(_) | Self::Unheld)
+    }
+
     /// What it is called in metrics.
     pub(super) const fn name(&self) -> &'static str {
         match self {
             Self::Resolved(_) => "resolved",
             Self::Collected { .. } => "collected",
             Self::Noted(_) => "noted",
+            Self::Held(_) => "held",
+            Self::Unheld => "unheld",
             Self::Accepted { .. } => "accepted",
             Self::Forgotten => "forgotten",
             Self::Erased(_) => "erased",
+            Self::Changed(_) => "changed",
+            Self::Stated(_) => "stated",
             Self::Verified(_) => "verified",
             Self::Refused(_) => "refused",
         }
@@ -81,8 +98,10 @@ pub(super) struct Found {
 impl Engine {
     /// Records what an attempt brought.
     pub(super) async fn record(&self, task: &Task, token: Uuid, step: Step) -> Result<(), store::Error> {
-        self.0.directory.note(&task.downstream, None);
-        self.note_answer(&task.downstream);
+        if step.is_an_answer() {
+            self.0.directory.note(&task.downstream, None);
+            self.note_answer(&task.downstream);
+        }
         let id = task.id;
         let change = move |file: &mut CaseFile| {
             file.holds(id, token)?;
@@ -187,6 +206,11 @@ fn fail(
 }
 
 fn take_step(file: &mut CaseFile, id: TaskId, step: &Step) -> Result<(), store::Error> {
+    match step {
+        Step::Held(hold) => return hold::stop(file, id, *hold),
+        Step::Unheld => return hold::let_go(file, id),
+        _ => {}
+    }
     let now = file.now;
     let task = file.task_mut(id)?;
     task.last_error = None;
@@ -203,7 +227,9 @@ fn take_step(file: &mut CaseFile, id: TaskId, step: &Step) -> Result<(), store::
             file.set_parts(id, Some(parts.clone()));
             file.move_task(id, TaskEvent::Finish, None)
         }
+        // A fresh count: from here on a failure may mean that the Erase was received.
         Step::Noted(results) => {
+            task.attempts = 0;
             task.results.clone_from(results);
             file.move_task(id, TaskEvent::Note, None)
         }
@@ -212,11 +238,22 @@ fn take_step(file: &mut CaseFile, id: TaskId, step: &Step) -> Result<(), store::
             task.due_at = Some(now.saturating_add(*poll_after).unwrap_or(Timestamp::MAX));
             file.move_task(id, TaskEvent::Accept, None)
         }
+        Step::Held(_) | Step::Unheld => Ok(()),
         Step::Forgotten => file.move_task(id, TaskEvent::Forget, None),
         Step::Erased(results) => {
             task.attempts = 0;
             task.results.clone_from(results);
             file.move_task(id, TaskEvent::Erase, None)
+        }
+        Step::Changed(results) => {
+            task.attempts = 0;
+            task.results.clone_from(results);
+            file.move_task(id, TaskEvent::Change, None)
+        }
+        Step::Stated(results) => {
+            task.attempts += 1;
+            task.results.clone_from(results);
+            file.move_task(id, TaskEvent::Finish, None)
         }
         Step::Refused(ground) => {
             task.refusal = Some(ground.clone());
@@ -230,21 +267,30 @@ fn take_step(file: &mut CaseFile, id: TaskId, step: &Step) -> Result<(), store::
     }
 }
 
-/// Done if nothing is left over; otherwise a person has to look.
+/// Done if nothing speaks against it; otherwise a person has to look.
 fn confirm(file: &mut CaseFile, id: TaskId, results: &[CategoryResult]) -> Result<(), store::Error> {
-    let leftovers = confirmation::leftovers(results);
-    if leftovers.is_empty() {
+    let (against, reason) = match &file.task_mut(id)?.ask {
+        Ask::Rectify { .. } => (confirmation::unrectified(results), TaskReason::ChangeUnconfirmed),
+        Ask::Restrict { lift, .. } => {
+            (confirmation::unrestricted(results, *lift), TaskReason::ChangeUnconfirmed)
+        }
+        _ => (leftovers(results), TaskReason::ErasureUnconfirmed),
+    };
+    if against.is_empty() {
         return file.move_task(id, TaskEvent::Finish, None);
     }
+    file.task_mut(id)?.last_error = Some(against.join("; ").chars().take(ERROR_CHARS_MAX).collect());
+    file.move_task(id, TaskEvent::GiveUp, Some(reason))
+}
+
+fn leftovers(results: &[CategoryResult]) -> Vec<String> {
     let text = |left: &confirmation::Leftover| {
         format!(
             "{}: {} found after the erasure, {} declared to remain",
             left.category, left.remaining, left.allowed
         )
     };
-    let message: Vec<String> = leftovers.iter().map(text).collect();
-    file.task_mut(id)?.last_error = Some(message.join("; ").chars().take(ERROR_CHARS_MAX).collect());
-    file.move_task(id, TaskEvent::GiveUp, Some(TaskReason::ErasureUnconfirmed))
+    confirmation::leftovers(results).iter().map(text).collect()
 }
 
 /// Adds to the sealed subject, as it is now: another resolver may have added to it meanwhile.

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{Engine, Error, collect, due};
+use super::{Engine, Error, collect, due, release};
 use crate::{
     domain::{
         CaseEvent, CaseWork, Task, TaskState, advance, case::settled_reason, clock::Tick,
-        statement::statements,
+        follow_up::schedule, statement::statements,
     },
     export::{Described, Facts, Manifest, Part, bag, receipt},
     store::{self, CaseFile, ExportFacts, StoredCase},
@@ -44,6 +44,7 @@ impl Engine {
                 })
                 .await;
         }
+        let follow_ups = schedule(&stored.case, &tasks, self.0.clock.now());
         let ending = if stored.case.right.ends_in_export() {
             let key = Arc::new(self.case_key(stored)?);
             let manifest = self.export(stored, &tasks, &key).await?;
@@ -54,13 +55,19 @@ impl Engine {
             };
             Ending::Export { facts, manifest: seal_manifest(&key, &manifest)? }
         } else {
-            Ending::Receipt(receipt::render(&self.facts(stored, &tasks)))
+            let mut facts = self.facts(stored, &tasks);
+            facts.case.proceedings.follow_ups = follow_ups.clone();
+            Ending::Receipt(receipt::render(&facts))
         };
         let expires_at = self.0.settings.export_lives.after(self.0.clock.now());
+        // What is retained can only be erased later if it is known whose it is.
+        let expires_at = follow_ups.last_at().map_or(expires_at, |last| expires_at.max(last));
         let sweep_at = self.sweep_at();
-        let ticks = self
-            .change_case(stored.case.id, token, move |file| complete(file, &ending, expires_at, sweep_at))
-            .await?;
+        let complete = move |file: &mut CaseFile| {
+            file.case.proceedings.follow_ups = follow_ups.clone();
+            complete(file, &ending, expires_at, sweep_at)
+        };
+        let ticks = self.change_case(stored.case.id, token, complete).await?;
         due::count(&ticks);
         metrics::settled(stored.case.right.as_str(), settled_reason(&tasks).as_str());
         Ok(())
@@ -120,7 +127,7 @@ fn complete(
     file.move_case(CaseEvent::Settle, Some(reason))?;
     file.case.settled_at = Some(now);
     file.case.expires_at = Some(expires_at);
-    file.work = Some((CaseWork::Expire, expires_at));
+    release::wait(file);
     file.attempts = 0;
     match ending {
         Ending::Export { facts, manifest } => {

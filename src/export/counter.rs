@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{Error, hex};
 use crate::domain::outcome::Tally;
+use crate::domain::sighting::Probe;
 use crate::domain::{CategoryResult, Withheld};
 
 /// Categories of one collection: several times what the largest services hold. Each may cost a piece of memory.
@@ -58,7 +59,10 @@ impl SavedCount {
     }
 }
 
-/// Counts one collection, to compare what is there before and after an erasure. It takes the same calls as a
+/// Makes a keyed digest of a value.
+pub type Digest = Box<dyn Fn(&str) -> String + Send + Sync>;
+
+/// Counts one collection, to compare what is there before and after an erasure or change. It takes the same calls as a
 /// [`super::Collector`] and comes to the same results.
 #[derive(Default)]
 pub struct Counter {
@@ -66,12 +70,19 @@ pub struct Counter {
     files: u64,
     withheld: usize,
     file: Option<(String, Sha256)>,
+    probes: Vec<Probe>,
+    digest: Option<Digest>,
 }
 
 impl Counter {
     /// Nothing counted yet.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Looks at fields while it counts. What is found of them leaves it as digests.
+    pub fn looking(probes: Vec<Probe>, digest: Digest) -> Self {
+        Self { probes, digest: Some(digest), ..Self::default() }
     }
 
     fn count(&mut self, category: &str) -> Result<&mut Count, Error> {
@@ -90,6 +101,16 @@ impl Counter {
         let count = self.count(category)?;
         count.records += 1;
         count.sum.add(&digest.into());
+        self.look(category, json)
+    }
+
+    fn look(&mut self, category: &str, json: &[u8]) -> Result<(), Error> {
+        let mut probes = self.probes.iter_mut().filter(|probe| probe.category() == category).peekable();
+        if probes.peek().is_some() {
+            let record =
+                serde_json::from_slice(json).map_err(|_| Error::violation("a record is not JSON"))?;
+            probes.for_each(|probe| probe.look(&record));
+        }
         Ok(())
     }
 
@@ -153,7 +174,17 @@ impl Counter {
 
     /// The counts, by category.
     pub fn finish(self) -> Vec<CategoryResult> {
-        results(&self.save())
+        let mut results = results(&self.save());
+        for probe in &self.probes {
+            let found =
+                probe.finish(|text| self.digest.as_ref().map_or_else(String::new, |digest| digest(text)));
+            match results.iter_mut().find(|result| result.category == probe.category()) {
+                Some(result) => result.fields.push(found),
+                None => results
+                    .push(CategoryResult { fields: vec![found], ..CategoryResult::new(probe.category()) }),
+            }
+        }
+        results
     }
 
     pub(super) fn save(&self) -> Vec<SavedCount> {

@@ -71,7 +71,14 @@ impl Facts {
         use crate::domain::TaskReason::RightNotSupported;
         use crate::domain::statement::Standing as S;
         self.statements.iter().all(|statement| match statement.standing {
-            S::Collected | S::NothingHeld | S::Withheld | S::Erased => true,
+            S::Collected
+            | S::NothingHeld
+            | S::Withheld
+            | S::Erased
+            | S::Rectified
+            | S::Restricted
+            | S::Unrestricted
+            | S::Stopped => true,
             S::NotAsked => statement.reason != Some(RightNotSupported),
             S::Unconfirmed | S::Refused | S::Failed => false,
         })

@@ -33,7 +33,7 @@ mod tests;
 mod words;
 
 pub use collect::{CHECKPOINT_BYTES, Collected, Collector, Place};
-pub use counter::Counter;
+pub use counter::{Counter, Digest};
 pub use error::Error;
 pub use facts::{Controller, Described, Facts};
 pub use manifest::Manifest;

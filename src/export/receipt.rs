@@ -1,14 +1,18 @@
-//! The receipt of an erasure: what each service erased, what it kept, on which ground and until when, and what was
-//! found when it was collected again. It holds no personal data.
+//! The receipt of an erasure or another change: what each service erased, changed or stopped, what it kept, on which ground
+//! and until when, who was told, and what was found when it was collected again. It holds no personal data.
 
 use serde::{Deserialize, Serialize};
 
 use super::Error;
 use super::bag::pretty;
 use super::facts::{Controller, Facts};
+use crate::domain::follow_up::{Categories, FollowUp, Left};
 use crate::domain::outcome::Tally;
-use crate::domain::statement::{Standing, Statement};
-use crate::domain::{CaseId, CaseReason, CategoryResult, Ground, Right, TaskReason, confirmation};
+use crate::domain::statement::{Proof, Standing, Statement};
+use crate::domain::{
+    CaseId, CaseReason, CategoryOutcome, CategoryResult, FieldResult, Ground, Right, TaskReason, Use,
+    confirmation,
+};
 
 const VERSION: u32 = 1;
 
@@ -30,9 +34,29 @@ struct Receipt {
     policy_version: String,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     reason: Option<CaseReason>,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    uses: Vec<Use>,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    purposes: Vec<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    lift: bool,
     complete: bool,
     controller: ControllerFacts,
     downstreams: Vec<Downstream>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    follow_up_of: Option<CaseId>,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    releases: Vec<Release>,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    unscheduled: Vec<Left>,
+}
+
+/// When something that is retained now will be erased.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Release {
+    release_time: jiff::Timestamp,
+    categories: Categories,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -55,6 +79,8 @@ struct Downstream {
     ground: Option<Ground>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     backup_horizon_seconds: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    proof: Option<Proof>,
     categories: Vec<Category>,
 }
 
@@ -68,8 +94,33 @@ struct Category {
     anonymised: u64,
     restricted: u64,
     retained: Vec<Retained>,
+    #[serde(skip_serializing_if = "is_zero", default)]
+    rectified: u64,
+    #[serde(skip_serializing_if = "is_zero", default)]
+    unrestricted: u64,
+    #[serde(skip_serializing_if = "is_zero", default)]
+    stopped: u64,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    stopped_purposes: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     remaining: Option<Tally>,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    fields: Vec<FieldResult>,
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    recipients: Vec<Told>,
+}
+
+/// A recipient of a category that was changed (GDPR 19).
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Told {
+    name: String,
+    told: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -84,6 +135,12 @@ struct Retained {
 /// The receipt of a settled case, as JSON text.
 pub fn render(facts: &Facts) -> Vec<u8> {
     let case = &facts.case;
+    let particulars = &case.proceedings.particulars;
+    let follow_ups = &case.proceedings.follow_ups;
+    let release = |follow_up: &FollowUp| Release {
+        release_time: follow_up.released.at,
+        categories: follow_up.released.categories.clone(),
+    };
     let Controller { name, contact, complaint_body } = facts.controller.clone();
     pretty(&Receipt {
         schema: "receipt.schema.json".to_owned(),
@@ -97,9 +154,15 @@ pub fn render(facts: &Facts) -> Vec<u8> {
         settled_time: case.settled_at,
         policy_version: case.policy_version.clone(),
         reason: case.reason,
+        uses: particulars.uses.clone(),
+        purposes: particulars.purposes.clone(),
+        lift: particulars.lift,
         complete: facts.is_complete(),
         controller: ControllerFacts { name, contact, complaint_body },
         downstreams: facts.statements.iter().map(|statement| downstream(facts, statement)).collect(),
+        follow_up_of: follow_ups.of.as_ref().map(|origin| origin.case_id),
+        releases: follow_ups.ahead().map(release).collect(),
+        unscheduled: follow_ups.left.clone(),
     })
 }
 
@@ -113,13 +176,36 @@ fn downstream(facts: &Facts, statement: &Statement) -> Downstream {
         reason: statement.reason,
         ground: statement.ground.clone(),
         backup_horizon_seconds: capabilities.and_then(|capabilities| capabilities.backup_horizon_seconds),
+        proof: statement.proof,
         categories: statement.results.iter().map(|result| category(facts, name, result)).collect(),
     }
+}
+
+/// Every described recipient of a category that was changed, and whoever else was told.
+fn recipients(facts: &Facts, downstream: &str, outcome: &CategoryOutcome) -> Vec<Told> {
+    let changed =
+        [outcome.erased, outcome.anonymised, outcome.rectified, outcome.restricted, outcome.unrestricted];
+    if !facts.case.right.tells_recipients() || changed.iter().all(|count| *count == 0) {
+        return Vec::new();
+    }
+    let described = facts.category(downstream, &outcome.category);
+    let mut names: Vec<&String> = described
+        .map(|category| category.recipients.iter().map(|one| &one.name).collect())
+        .unwrap_or_default();
+    names.extend(&outcome.told);
+    let mut recipients: Vec<Told> = Vec::new();
+    for name in names {
+        if recipients.iter().all(|known| known.name != *name) {
+            recipients.push(Told { name: name.clone(), told: outcome.told.contains(name) });
+        }
+    }
+    recipients
 }
 
 fn category(facts: &Facts, downstream: &str, result: &CategoryResult) -> Category {
     let title = facts.category(downstream, &result.category).map(|category| category.title.as_str());
     let outcome = result.outcome.clone().unwrap_or_default();
+    let recipients = recipients(facts, downstream, &outcome);
     let retained = |retained: crate::domain::Retained| Retained {
         count: retained.count,
         ground: retained.ground,
@@ -133,7 +219,13 @@ fn category(facts: &Facts, downstream: &str, result: &CategoryResult) -> Categor
         anonymised: outcome.anonymised,
         restricted: outcome.restricted,
         retained: outcome.retained.into_iter().map(retained).collect(),
+        rectified: outcome.rectified,
+        unrestricted: outcome.unrestricted,
+        stopped: outcome.stopped,
+        stopped_purposes: outcome.stopped_purposes,
         remaining: result.remaining.clone(),
+        fields: result.fields.clone(),
+        recipients,
     }
 }
 
@@ -142,12 +234,16 @@ fn category(facts: &Facts, downstream: &str, result: &CategoryResult) -> Categor
 pub struct Verified {
     /// The case.
     pub case_id: CaseId,
-    /// Whether every service that had to be asked has erased, or holds nothing.
+    /// Whether every service that had to be asked has done it, or holds nothing.
     pub complete: bool,
     /// How each service's part went.
     pub downstreams: Vec<(String, Standing)>,
     /// Records erased in all.
     pub erased: u64,
+    /// Records rectified, unrestricted or stopped being used in all.
+    pub changed: u64,
+    /// Records kept and not used in all.
+    pub restricted: u64,
     /// Records kept in all, on a ground.
     pub retained: u64,
     /// Where sums do not agree. A downstream may count rows that it does not hand out, so this is to be read, and not
@@ -167,12 +263,14 @@ pub fn verify(bytes: &[u8]) -> Result<Verified, Error> {
         complete: receipt.complete,
         downstreams: Vec::new(),
         erased: 0,
+        changed: 0,
+        restricted: 0,
         retained: 0,
         notes: Vec::new(),
     };
     for downstream in &receipt.downstreams {
         for category in &downstream.categories {
-            sum_up(&mut verified, downstream, category)?;
+            sum_up(&mut verified, receipt.right, downstream, category)?;
         }
         verified.downstreams.push((downstream.name.clone(), downstream.standing));
     }
@@ -185,7 +283,12 @@ pub fn verify(bytes: &[u8]) -> Result<Verified, Error> {
     Ok(verified)
 }
 
-fn sum_up(verified: &mut Verified, downstream: &Downstream, category: &Category) -> Result<(), Error> {
+fn sum_up(
+    verified: &mut Verified,
+    right: Right,
+    downstream: &Downstream,
+    category: &Category,
+) -> Result<(), Error> {
     let place = format!("{}, {}", downstream.name, category.name);
     let sum = |counts: &[u64]| {
         let sum = counts.iter().copied().try_fold(0, u64::checked_add);
@@ -194,6 +297,18 @@ fn sum_up(verified: &mut Verified, downstream: &Downstream, category: &Category)
     let retained: Vec<u64> = category.retained.iter().map(|retained| retained.count).collect();
     let retained = sum(&retained)?;
     let kept = sum(&[retained, category.restricted])?;
+    verified.changed = sum(&[verified.changed, category.rectified, category.unrestricted, category.stopped])?;
+    verified.restricted = sum(&[verified.restricted, category.restricted])?;
+    verified.retained = sum(&[verified.retained, retained])?;
+    for field in &category.fields {
+        let wrong = field.after.is_some_and(|after| after.old > retained);
+        if wrong && downstream.standing == Standing::Rectified {
+            return Err(Error::Corrupt(format!("the receipt ({place})")));
+        }
+    }
+    if right != Right::Erasure {
+        return Ok(());
+    }
     let handled = sum(&[category.erased, category.anonymised, kept])?;
     let found = category.found.records;
     if handled != found {
@@ -207,6 +322,5 @@ fn sum_up(verified: &mut Verified, downstream: &Downstream, category: &Category)
         }
     }
     verified.erased = sum(&[verified.erased, category.erased])?;
-    verified.retained = sum(&[verified.retained, retained])?;
     Ok(())
 }

@@ -7,7 +7,7 @@ use crate::domain::Withheld;
 pub enum Sink {
     /// Stores it, for an export.
     Store(Box<Collector>),
-    /// Counts it, before and after an erasure.
+    /// Counts it, before and after an erasure or change.
     Count(Counter),
 }
 

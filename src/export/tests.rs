@@ -120,6 +120,7 @@ fn facts(results: Vec<CategoryResult>) -> Facts {
         standing: Standing::Failed,
         reason: Some(crate::domain::TaskReason::Unavailable),
         ground: None,
+        proof: None,
         results: Vec::new(),
     };
     let collected = Statement {

@@ -25,6 +25,10 @@ pub(super) const fn badge(standing: Standing) -> &'static str {
         Standing::NothingHeld => "Holds nothing",
         Standing::Withheld => "Withheld",
         Standing::Erased => "Erased",
+        Standing::Rectified => "Corrected",
+        Standing::Restricted => "Restricted",
+        Standing::Unrestricted => "In use again",
+        Standing::Stopped => "Stopped",
         Standing::Unconfirmed => "Not confirmed",
         Standing::Refused => "Refused",
         Standing::Failed => "Missing",
@@ -35,7 +39,12 @@ pub(super) const fn badge(standing: Standing) -> &'static str {
 /// How to read the badge: `good`, `calm` or `gap`.
 pub(super) const fn tone(standing: Standing) -> &'static str {
     match standing {
-        Standing::Collected | Standing::Erased => "good",
+        Standing::Collected
+        | Standing::Erased
+        | Standing::Rectified
+        | Standing::Restricted
+        | Standing::Unrestricted
+        | Standing::Stopped => "good",
         Standing::NothingHeld | Standing::NotAsked => "calm",
         Standing::Withheld | Standing::Unconfirmed | Standing::Refused | Standing::Failed => "gap",
     }
@@ -50,6 +59,10 @@ pub(super) fn sentence(statement: &Statement) -> &'static str {
             "This service holds something about you that is not handed out, for the reasons below."
         }
         (Standing::Erased, _) => "This service erased what it held about you.",
+        (Standing::Rectified, _) => "This service corrected what it holds about you.",
+        (Standing::Restricted, _) => "This service keeps what it holds about you, and does not use it.",
+        (Standing::Unrestricted, _) => "This service may use what it holds about you again.",
+        (Standing::Stopped, _) => "This service stopped the uses that you asked it to stop.",
         (Standing::Unconfirmed, _) => "This service holds more than it should after erasing.",
         (Standing::Refused, _) => "This service refused to hand its data out, for the reason below.",
         (Standing::NotAsked, Some(TaskReason::NoKnownIdentifier)) => {

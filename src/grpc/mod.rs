@@ -8,6 +8,7 @@ mod caller;
 mod case_service;
 mod convert;
 mod downstream_service;
+mod hold_service;
 mod limits;
 mod page;
 mod rpc;

@@ -2,19 +2,21 @@
 
 use std::mem;
 
-use prost::Message as _;
+use prost::Message;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::{
-    domain::{CaseId, Fault, subject::is_name},
-    proto::v1::ListCasesRequest,
+    domain::{CaseId, Fault, HoldId, subject::is_name},
+    proto::v1::{ListCasesRequest, ListHoldsRequest},
 };
 
 /// The first byte of a token that continues a list of cases. Another layout takes another number.
 const CASES: u8 = 1;
 /// The first byte of a token that continues a list of downstreams.
 const DOWNSTREAMS: u8 = 2;
+/// The first byte of a token that continues a list of holds.
+const HOLDS: u8 = 3;
 /// Bytes of the digest over the filters. It guards against mistakes, not against forgers: a forged token shows
 /// nothing that its caller may not list anyway.
 const DIGEST_BYTES: usize = 8;
@@ -30,32 +32,71 @@ pub(super) fn size(asked: u32, default: u32) -> u32 {
 
 /// A token that continues after this case.
 pub(super) fn after_case(after: CaseId, request: &mut ListCasesRequest) -> String {
-    let mut token = vec![CASES];
-    token.extend_from_slice(after.0.as_bytes());
-    token.extend_from_slice(&digest(after, request));
-    hex::encode(token)
+    after_id(CASES, after.0, request)
 }
 
 /// After which case the page begins; absent for the first one.
 pub(super) fn case_before(request: &mut ListCasesRequest) -> Result<Option<CaseId>, Fault> {
-    if request.page_token.is_empty() {
+    Ok(id_before(CASES, request)?.map(CaseId))
+}
+
+/// A token that continues after this hold.
+pub(super) fn after_hold(after: HoldId, request: &mut ListHoldsRequest) -> String {
+    after_id(HOLDS, after.0, request)
+}
+
+/// After which hold the page begins; absent for the first one.
+pub(super) fn hold_before(request: &mut ListHoldsRequest) -> Result<Option<HoldId>, Fault> {
+    Ok(id_before(HOLDS, request)?.map(HoldId))
+}
+
+/// A request for a page of a list that is in order of ids.
+trait Paged: Message {
+    /// Its token and its size.
+    fn page(&mut self) -> (&mut String, &mut u32);
+}
+
+impl Paged for ListCasesRequest {
+    fn page(&mut self) -> (&mut String, &mut u32) {
+        (&mut self.page_token, &mut self.page_size)
+    }
+}
+
+impl Paged for ListHoldsRequest {
+    fn page(&mut self) -> (&mut String, &mut u32) {
+        (&mut self.page_token, &mut self.page_size)
+    }
+}
+
+fn after_id(list: u8, after: Uuid, request: &mut impl Paged) -> String {
+    let mut token = vec![list];
+    token.extend_from_slice(after.as_bytes());
+    token.extend_from_slice(&digest(after, request));
+    hex::encode(token)
+}
+
+fn id_before(list: u8, request: &mut impl Paged) -> Result<Option<Uuid>, Fault> {
+    let (token, _) = request.page();
+    if token.is_empty() {
         return Ok(None);
     }
     let fault = || Fault::new("", RULE);
-    let bytes = hex::decode(&request.page_token).map_err(|_| fault())?;
-    let Some((&CASES, rest)) = bytes.split_first() else { return Err(fault()) };
+    let bytes = hex::decode(token).map_err(|_| fault())?;
+    let (_, rest) = bytes.split_first().filter(|(first, _)| **first == list).ok_or_else(fault)?;
     let (id, given) = rest.split_at_checked(ID_BYTES).ok_or_else(fault)?;
-    let after = CaseId(Uuid::from_slice(id).map_err(|_| fault())?);
+    let after = Uuid::from_slice(id).map_err(|_| fault())?;
     if given == digest(after, request) { Ok(Some(after)) } else { Err(fault()) }
 }
 
 /// Over the filters, and over the id: an identifier that is asked for leaves no fingerprint that could be recognised
 /// in another token.
-fn digest(after: CaseId, request: &mut ListCasesRequest) -> [u8; DIGEST_BYTES] {
-    let page = (mem::take(&mut request.page_token), mem::take(&mut request.page_size));
+fn digest(after: Uuid, request: &mut impl Paged) -> [u8; DIGEST_BYTES] {
+    let (token, size) = request.page();
+    let page = (mem::take(token), mem::take(size));
     let filters = request.encode_to_vec();
-    (request.page_token, request.page_size) = page;
-    let full = Sha256::new().chain_update(after.0.as_bytes()).chain_update(filters).finalize();
+    let (token, size) = request.page();
+    (*token, *size) = page;
+    let full = Sha256::new().chain_update(after.as_bytes()).chain_update(filters).finalize();
     let mut short = [0; DIGEST_BYTES];
     short.copy_from_slice(&full[..DIGEST_BYTES]);
     short

@@ -16,7 +16,7 @@ use tonic_reflection::server::Builder;
 use tower::layer::util::{Identity, Stack};
 
 use super::{
-    admission, case_service, downstream_service,
+    admission, case_service, downstream_service, hold_service,
     limits::{self, Limits},
     rpc,
 };
@@ -24,7 +24,10 @@ use crate::{
     engine::{Engine, Health},
     proto::{
         self,
-        v1::{case_service_server::CaseServiceServer, downstream_service_server::DownstreamServiceServer},
+        v1::{
+            case_service_server::CaseServiceServer, downstream_service_server::DownstreamServiceServer,
+            hold_service_server::HoldServiceServer,
+        },
     },
 };
 
@@ -46,9 +49,10 @@ const DATABASE: &str = "database";
 const STORAGE: &str = "storage";
 
 /// Our services.
-const SERVICES: [&str; 2] = [
+const SERVICES: [&str; 3] = [
     <CaseServiceServer<case_service::Service> as NamedService>::NAME,
     <DownstreamServiceServer<downstream_service::Service> as NamedService>::NAME,
+    <HoldServiceServer<hold_service::Service> as NamedService>::NAME,
 ];
 /// The others that are served.
 const FOREIGN_SERVICES: [&str; 3] = [
@@ -114,6 +118,7 @@ async fn router(
     let checks = tonic_health::server::HealthService::from_health_reporter(health.clone());
     let limits = Arc::new(Limits::new(limits));
     let cases = case_service::Service::new(engine.clone(), now, Arc::clone(&limits));
+    let holds = hold_service::Service::new(engine.clone());
     let downstreams = downstream_service::Service::new(engine);
     Server::builder()
         .layer(rpc::Layer)
@@ -124,6 +129,7 @@ async fn router(
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
         .add_service(CaseServiceServer::new(cases).max_decoding_message_size(REQUEST_BYTES_MAX))
         .add_service(DownstreamServiceServer::new(downstreams).max_decoding_message_size(REQUEST_BYTES_MAX))
+        .add_service(HoldServiceServer::new(holds).max_decoding_message_size(REQUEST_BYTES_MAX))
         .add_service(tonic_health::pb::health_server::HealthServer::new(checks))
         .add_service(reflection().build_v1().expect("descriptors that are compiled in decode"))
         .add_service(reflection().build_v1alpha().expect("descriptors that are compiled in decode"))

@@ -39,6 +39,12 @@ pub(super) fn from(error: Error) -> Status {
             message,
             vec![("case_id", case_id.to_string()), ("differs", differs.join(","))],
         ),
+        Error::HoldRequestIdReused { hold_id, differs } => status(
+            Code::AlreadyExists,
+            ErrorReason::RequestIdReused,
+            message,
+            vec![("hold_id", hold_id.to_string()), ("differs", differs.join(","))],
+        ),
         Error::IllegalState(transition) => status(
             Code::FailedPrecondition,
             ErrorReason::IllegalState,

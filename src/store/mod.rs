@@ -14,6 +14,7 @@ mod deadlines;
 mod downstreams;
 mod entity;
 mod error;
+mod holds;
 mod lanes;
 mod migration;
 mod notify;
@@ -45,6 +46,7 @@ pub use claims::{Claim, Claimed, ClaimedTask};
 pub use connection::migrate;
 pub use downstreams::StoredDownstream;
 pub use error::Error;
+pub use holds::{NewHold, Placed};
 pub use openings::{Existing, Opened, Opening};
 pub use wake::{Changed, Wakes};
 

@@ -152,7 +152,16 @@ fn bad() -> Vec<(Vec<&'static str>, OpenCaseRequest)> {
         (vec!["request_id"], with(&|r| r.request_id = "käse".into())),
         (vec!["right"], with(&|r| r.right = 0)),
         (vec!["right"], with(&|r| r.right = 999)),
-        (vec!["right"], with(&|r| r.right = Right::Rectification.into())),
+        (vec!["corrections"], with(&|r| r.right = Right::Rectification.into())),
+        (vec!["uses"], with(&|r| r.right = Right::Objection.into())),
+        (vec!["lift"], with(&|r| r.lift = true)),
+        (
+            vec!["purposes[0]"],
+            with(&|r| {
+                r.right = Right::ConsentWithdrawal.into();
+                r.purposes = vec!["canary".into()];
+            }),
+        ),
         (vec!["subject.identifiers"], with(&|r| r.subject = None)),
         (vec!["subject.identifiers"], with(&|r| r.subject = Some(Subject::default()))),
         (vec!["subject.identifiers"], with(&|r| r.subject = Some(many(33)))),
@@ -221,8 +230,20 @@ async fn a_preview_checks_as_opening_does() {
         if expected.is_empty() {
             continue;
         }
-        let OpenCaseRequest { right, subject, received_time, scope, .. } = request;
-        let preview = PreviewCaseRequest { right, subject, received_time, scope, ..Default::default() };
+        let OpenCaseRequest {
+            right, subject, received_time, scope, corrections, uses, purposes, lift, ..
+        } = request;
+        let preview = PreviewCaseRequest {
+            right,
+            subject,
+            received_time,
+            scope,
+            corrections,
+            uses,
+            purposes,
+            lift,
+            ..Default::default()
+        };
         let answer = world.cases().preview_case(preview).await;
         let refused = assert_refused(answer, Code::InvalidArgument, "ERROR_REASON_BAD_REQUEST");
         assert_eq!(fields(&refused), expected);

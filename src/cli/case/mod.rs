@@ -6,6 +6,7 @@ mod handling;
 pub(super) mod import;
 pub(super) mod list;
 pub(super) mod open;
+pub(super) mod particulars;
 pub(super) mod preview;
 pub(super) mod refuse;
 pub(super) mod view;
@@ -32,7 +33,7 @@ use crate::{
 
 #[derive(Subcommand)]
 pub(super) enum Command {
-    /// Open a case: this person wants their data, or wants to be forgotten.
+    /// Open a case: this person wants their data, to be forgotten, or something put right or stopped.
     Open(open::Arguments),
     /// Say what opening a case would do, and change nothing.
     Preview(preview::Arguments),
@@ -91,6 +92,14 @@ pub(super) enum Right {
     Portability,
     /// To be forgotten (GDPR 17).
     Erasure,
+    /// To have wrong data corrected (GDPR 16).
+    Rectification,
+    /// To have data kept but not used (GDPR 18).
+    Restriction,
+    /// To object to a use (GDPR 21).
+    Objection,
+    /// To take a consent back (GDPR 7(3)).
+    ConsentWithdrawal,
 }
 
 impl From<Right> for i32 {
@@ -99,6 +108,10 @@ impl From<Right> for i32 {
             Right::Access => downstream::Right::Access,
             Right::Portability => downstream::Right::Portability,
             Right::Erasure => downstream::Right::Erasure,
+            Right::Rectification => downstream::Right::Rectification,
+            Right::Restriction => downstream::Right::Restriction,
+            Right::Objection => downstream::Right::Objection,
+            Right::ConsentWithdrawal => downstream::Right::ConsentWithdrawal,
         })
     }
 }

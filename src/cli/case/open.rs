@@ -4,7 +4,11 @@ use std::collections::HashMap;
 
 use clap::Args;
 
-use super::{About, Right, confirm, view, watch};
+use super::{
+    About, Right, confirm,
+    particulars::{Particulars, Read},
+    view, watch,
+};
 use crate::{
     cli::{
         Global,
@@ -33,6 +37,8 @@ pub(in crate::cli) struct Arguments {
     received: Option<String>,
     #[command(flatten)]
     about: About,
+    #[command(flatten)]
+    particulars: Particulars,
     /// A reference of your own, shown in clear; repeatable. No personal data.
     #[arg(long = "label", value_name = "KEY=VALUE")]
     labels: Vec<String>,
@@ -81,6 +87,7 @@ pub(in crate::cli) fn opened(answer: &OpenCaseResponse) -> Result<&Case, Failure
 }
 
 fn request(arguments: Arguments) -> Result<OpenCaseRequest, Failure> {
+    let Read { corrections, uses, purposes, lift } = arguments.particulars.read()?;
     Ok(OpenCaseRequest {
         request_id: arguments.request_id.unwrap_or_else(|| SystemClock.new_id().to_string()),
         right: arguments.right.into(),
@@ -92,6 +99,10 @@ fn request(arguments: Arguments) -> Result<OpenCaseRequest, Failure> {
         channel: arguments.channel,
         regimes: arguments.regimes,
         evidence: confirm::evidence(&arguments.evidence)?,
+        corrections,
+        uses,
+        purposes,
+        lift,
     })
 }
 

@@ -1,9 +1,12 @@
-//! `rightful case preview`: what would be asked of whom, and what an erasure would do.
+//! `rightful case preview`: what would be asked of whom, and what an erasure or another change would do.
 
 use clap::Args;
 use jiff::Timestamp;
 
-use super::{About, Right, handling};
+use super::{
+    About, Right, handling,
+    particulars::{Particulars, Read},
+};
 use crate::{
     cli::{
         Global,
@@ -17,7 +20,7 @@ use crate::{
     clock::{Clock as _, SystemClock},
     proto::{
         downstream::v1::{Action, CategoryOutcome, Directive},
-        v1::{PlannedTask, PreviewCaseRequest, PreviewCaseResponse, TaskState},
+        v1::{PlannedTask, PreviewCaseRequest, PreviewCaseResponse, TaskKind, TaskState},
     },
 };
 
@@ -39,10 +42,13 @@ pub(in crate::cli) struct Arguments {
     /// A regime that the case is under, such as `gdpr`; repeatable. Default: those of the server's configuration.
     #[arg(long = "regime", value_name = "NAME")]
     regimes: Vec<String>,
+    #[command(flatten)]
+    particulars: Particulars,
 }
 
 /// Runs the command.
 pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<(), Failure> {
+    let Read { corrections, uses, purposes, lift } = arguments.particulars.read()?;
     let request = PreviewCaseRequest {
         right: arguments.right.into(),
         subject: Some(arguments.who.subject()?),
@@ -50,6 +56,10 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<(), Fai
         scope: arguments.about.scope()?,
         channel: arguments.channel,
         regimes: arguments.regimes,
+        corrections,
+        uses,
+        purposes,
+        lift,
     };
     let mut client = Client::connect(global).await?;
     let answer = client.cases.preview_case(timed(request)).await?.into_inner();
@@ -59,7 +69,7 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<(), Fai
     }
 }
 
-/// The plan, and below it each category of an erasure.
+/// The plan, and below it each category that would be changed.
 pub(in crate::cli) fn shown(preview: &PreviewCaseResponse, now: Timestamp) -> String {
     let mut plan = Table::new(&["#", "DOWNSTREAM", "ASKS TO", "STARTS AS", "AFTER", "NOTE"]);
     for (position, task) in preview.tasks.iter().enumerate() {
@@ -79,6 +89,10 @@ pub(in crate::cli) fn shown(preview: &PreviewCaseResponse, now: Timestamp) -> St
     }
     text.push_str("\n\n");
     text.push_str(&plan.text());
+    if !preview.hold_ids.is_empty() {
+        text.push_str("\n\nerasures would wait for the release of: ");
+        text.push_str(&preview.hold_ids.join(", "));
+    }
     if let Some(effects) = effects(&preview.tasks) {
         text.push_str("\n\n");
         text.push_str(&effects);
@@ -102,20 +116,27 @@ fn note(task: &PlannedTask) -> String {
     if !reason.is_empty() {
         return reason;
     }
-    let erases = task.directives.iter().any(|directive| directive.action != 0);
-    if erases || task.directives.is_empty() {
+    if changes(task) || task.directives.is_empty() {
         return task.dry_run_note.clone();
     }
     let names: Vec<_> = task.directives.iter().map(|directive| directive.category.as_str()).collect();
     names.join(", ")
 }
 
-/// One row for each category that an erasure would touch; absent if this is no erasure.
+/// Whether it would change something, and not only find or collect.
+fn changes(task: &PlannedTask) -> bool {
+    !matches!(
+        TaskKind::try_from(task.kind),
+        Ok(TaskKind::Resolve | TaskKind::Collect | TaskKind::Unspecified)
+    )
+}
+
+/// One row for each category that would be touched; absent if nothing would be changed.
 fn effects(tasks: &[PlannedTask]) -> Option<String> {
     let mut table = Table::new(&["DOWNSTREAM", "CATEGORY", "ACTION", "DRY RUN", "GROUND"]);
     let mut any = false;
-    for task in tasks {
-        for directive in task.directives.iter().filter(|directive| directive.action != 0) {
+    for task in tasks.iter().filter(|task| changes(task)) {
+        for directive in &task.directives {
             any = true;
             let outcome = task
                 .dry_run
@@ -124,7 +145,7 @@ fn effects(tasks: &[PlannedTask]) -> Option<String> {
             table.row([
                 task.downstream.as_str().into(),
                 directive.category.as_str().into(),
-                words::action(directive.action).into(),
+                action(task, directive).into(),
                 match outcome {
                     None => Field::toned("unknown until it runs", Tone::Faint),
                     Some(None) => Field::toned("untouched", Tone::Faint),
@@ -135,6 +156,11 @@ fn effects(tasks: &[PlannedTask]) -> Option<String> {
         }
     }
     any.then(|| table.text())
+}
+
+/// An erasure has an action for each category; all else does one thing to all of them.
+fn action(task: &PlannedTask, directive: &Directive) -> String {
+    if directive.action == 0 { words::task_kind(task.kind) } else { words::action(directive.action) }
 }
 
 fn ground(directive: &Directive) -> String {
@@ -153,6 +179,9 @@ pub(super) fn effect(outcome: &CategoryOutcome) -> String {
         (outcome.anonymised, "anonymised"),
         (outcome.restricted, "restricted"),
         (retained, "retained"),
+        (outcome.rectified, "rectified"),
+        (outcome.unrestricted, "in use again"),
+        (outcome.stopped, "stopped"),
     ];
     let said: Vec<_> = counts
         .into_iter()
@@ -183,12 +212,14 @@ mod tests {
         };
         let tasks = [
             PlannedTask {
+                kind: TaskKind::Erase.into(),
                 downstream: "billing".into(),
                 directives: vec![directive("invoices", Action::Retain), directive("notes", Action::Erase)],
                 dry_run: Some(Outcome { categories: vec![outcome] }),
                 ..PlannedTask::default()
             },
             PlannedTask {
+                kind: TaskKind::Erase.into(),
                 downstream: "analytics".into(),
                 directives: vec![directive("events", Action::Erase)],
                 ..PlannedTask::default()

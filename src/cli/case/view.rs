@@ -10,7 +10,10 @@ use crate::{
     },
     proto::{
         downstream::v1::Right,
-        v1::{Case, CaseReason, CaseState, CategoryResult, Task, TaskKind, TaskReason, TaskState},
+        v1::{
+            Case, CaseReason, CaseState, CategoryResult, CorrectionRef, FollowUp, Task, TaskKind, TaskReason,
+            TaskState,
+        },
     },
 };
 
@@ -55,15 +58,45 @@ fn facts(case: &Case, now: Timestamp) -> String {
             .collect();
         table.fact("only for", categories.join(", "));
     }
+    table.fact("to stop", case.uses.iter().map(|each| words::r#use(*each)).collect::<Vec<_>>().join(", "));
+    table.fact("purposes", case.purposes.join(", "));
+    table.fact("lifts", if case.lift { "an earlier restriction" } else { "" });
+    table.fact("corrects", case.corrections.iter().map(corrected).collect::<Vec<_>>().join(", "));
     table.fact("labels", labels(case));
     table.fact("policy", case.policy_version.as_str());
     handling::facts(case, &mut table);
+    table.fact("follows up", case.follow_up_of_case_id.as_str());
+    for follow_up in &case.follow_ups {
+        table.fact("released", released(follow_up, now));
+    }
+    for left in &case.unscheduled {
+        let text = format!("{}/{}: {}", left.downstream, left.category, words::unscheduled(left.reason));
+        table.fact("stays", Field::toned(text, Tone::Bad));
+    }
     if let Some(export) = &case.export {
         table.fact("export", format!("{}, {} bytes", export.file_name, words::grouped(export.size_bytes)));
         table.fact("sha256", export.sha256.as_str());
         table.fact("expires", time::shown(export.expire_time.as_ref(), now));
     }
     table.text()
+}
+
+/// `billing/customers /name`; without a downstream it is about all that have the category.
+fn corrected(of: &CorrectionRef) -> String {
+    let downstream = if of.downstream.is_empty() { String::new() } else { format!("{}/", of.downstream) };
+    format!("{downstream}{} {}", of.category, of.field)
+}
+
+/// `2031-01-01T00:00:00Z (in 1,500 days): billing/invoices`, with the case that it became.
+fn released(follow_up: &FollowUp, now: Timestamp) -> String {
+    let of = follow_up
+        .categories
+        .iter()
+        .flat_map(|of| of.categories.iter().map(move |category| format!("{}/{category}", of.downstream)));
+    let what: Vec<String> = of.collect();
+    let begun =
+        if follow_up.case_id.is_empty() { String::new() } else { format!(", case {}", follow_up.case_id) };
+    format!("{}: {}{begun}", time::shown(follow_up.release_time.as_ref(), now), what.join(", "))
 }
 
 /// One row for each task.
@@ -166,8 +199,8 @@ fn name_of(case: &Case, task_id: &str) -> Option<String> {
 fn brought(task: &Task) -> String {
     match TaskKind::try_from(task.kind) {
         Ok(TaskKind::Collect) => collected(&task.categories),
-        Ok(TaskKind::Erase) => erased(&task.categories),
-        _ => String::new(),
+        Ok(TaskKind::Resolve | TaskKind::Unspecified) | Err(_) => String::new(),
+        Ok(_) => changed(&task.categories),
     }
 }
 
@@ -189,12 +222,15 @@ fn collected(categories: &[CategoryResult]) -> String {
     if said.is_empty() { "nothing held".into() } else { said.join(", ") }
 }
 
-fn erased(categories: &[CategoryResult]) -> String {
+fn changed(categories: &[CategoryResult]) -> String {
     let mut sum = crate::proto::downstream::v1::CategoryOutcome::default();
     for outcome in categories.iter().filter_map(|category| category.outcome.as_ref()) {
         sum.erased += outcome.erased;
         sum.anonymised += outcome.anonymised;
         sum.restricted += outcome.restricted;
+        sum.rectified += outcome.rectified;
+        sum.unrestricted += outcome.unrestricted;
+        sum.stopped += outcome.stopped;
         sum.retained.extend(outcome.retained.iter().cloned());
     }
     effect(&sum)
@@ -232,8 +268,8 @@ fn next_step(case: &Case) -> Option<String> {
     if case.export.is_some() {
         return Some(format!("fetch it: rightful export download {id}"));
     }
-    let has_receipt =
-        case.right == i32::from(Right::Erasure) && case.state == i32::from(CaseState::Completed);
+    let exports = matches!(Right::try_from(case.right), Ok(Right::Access | Right::Portability));
+    let has_receipt = !exports && case.state == i32::from(CaseState::Completed);
     has_receipt.then(|| format!("its receipt: rightful receipt get {id}"))
 }
 

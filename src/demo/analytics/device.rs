@@ -9,7 +9,7 @@ use crate::{
         holding::{NOBODY, Shown, Table},
         moment, schema,
     },
-    proto::downstream::v1::{Category, LegalBasis},
+    proto::downstream::v1::{Category, LegalBasis, Use},
 };
 
 /// One device.
@@ -77,6 +77,10 @@ impl Table for Entity {
 
     fn kept_from(row: &Model) -> Option<Timestamp> {
         moment::read(&row.first_seen_at)
+    }
+
+    fn uses() -> &'static [Use] {
+        &[Use::Profiling]
     }
 
     fn anonymous() -> Vec<(Column, Expr)> {

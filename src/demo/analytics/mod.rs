@@ -1,7 +1,7 @@
 //! Analytics: which devices visited the shop, when, and what they looked at. Much of it.
 //!
 //! It has never heard of mail addresses: it knows `customer_id`, from sessions that were signed in, and `device_id`.
-//! Erasing takes it a while, so it accepts at once and finishes in the background.
+//! Changing anything takes it a while, so it accepts at once and finishes in the background.
 
 mod device;
 mod history;
@@ -32,12 +32,24 @@ impl Source for Analytics {
 
     const IN_BACKGROUND: bool = true;
 
+    /// Nobody has built that yet: its receipts say "not told".
+    const TELLS_RECIPIENTS: bool = false;
+
     fn describe() -> DescribeResponse {
         DescribeResponse {
             title: "Analytics".to_owned(),
             understands: vec!["customer_id".to_owned(), "device_id".to_owned()],
             provides: vec!["device_id".to_owned()],
-            rights: vec![Right::Access.into(), Right::Erasure.into()],
+            rights: [
+                Right::Access,
+                Right::Erasure,
+                Right::Rectification,
+                Right::Restriction,
+                Right::Objection,
+                Right::ConsentWithdrawal,
+            ]
+            .map(i32::from)
+            .to_vec(),
             supports_dry_run: false,
             backup_horizon: Some(prost_types::Duration { seconds: 7 * 24 * 3_600, nanos: 0 }),
             limits: Some(Limits { parallel_calls: 4 }),

@@ -9,7 +9,7 @@ use crate::{
         holding::{NOBODY, Shown, Table},
         moment, schema,
     },
-    proto::downstream::v1::{Category, LegalBasis},
+    proto::downstream::v1::{Category, LegalBasis, Use},
 };
 
 /// One visit.
@@ -81,6 +81,10 @@ impl Table for Entity {
 
     fn kept_from(row: &Model) -> Option<Timestamp> {
         moment::read(&row.started_at)
+    }
+
+    fn uses() -> &'static [Use] {
+        &[Use::Profiling]
     }
 
     fn anonymous() -> Vec<(Column, Expr)> {

@@ -92,6 +92,19 @@ impl Table for Entity {
         moment::read(&row.joined_at)
     }
 
+    fn correctable() -> Vec<(&'static str, Column)> {
+        vec![
+            ("/name", Column::Name),
+            ("/email", Column::Email),
+            ("/phone", Column::Phone),
+            ("/address/street", Column::Street),
+            ("/address/postcode", Column::Postcode),
+            ("/address/city", Column::City),
+            ("/address/country", Column::Country),
+            ("/language", Column::Language),
+        ]
+    }
+
     fn anonymous() -> Vec<(Column, Expr)> {
         let personal =
             [Column::Email, Column::Name, Column::Phone, Column::Street, Column::Postcode, Column::City];

@@ -9,7 +9,7 @@ use crate::{
         holding::{File, NOBODY, Shown, Table},
         moment, schema,
     },
-    proto::downstream::v1::{Category, LegalBasis},
+    proto::downstream::v1::{Category, Ground, LegalBasis},
 };
 
 /// One invoice.
@@ -93,6 +93,10 @@ impl Table for Entity {
 
     fn kept_from(row: &Model) -> Option<Timestamp> {
         moment::end_of_year(moment::read(&row.issued_at)?)
+    }
+
+    fn fixed_because() -> Ground {
+        super::vouchers()
     }
 
     fn anonymous() -> Vec<(Column, Expr)> {

@@ -36,7 +36,17 @@ impl Source for Billing {
             title: "Billing".to_owned(),
             understands: vec!["email".to_owned(), "customer_id".to_owned()],
             provides: vec!["customer_id".to_owned(), "email".to_owned()],
-            rights: vec![Right::Access.into(), Right::Portability.into(), Right::Erasure.into()],
+            rights: [
+                Right::Access,
+                Right::Portability,
+                Right::Erasure,
+                Right::Rectification,
+                Right::Restriction,
+                Right::Objection,
+                Right::ConsentWithdrawal,
+            ]
+            .map(i32::from)
+            .to_vec(),
             supports_dry_run: true,
             backup_horizon: Some(prost_types::Duration { seconds: 35 * 24 * 3_600, nanos: 0 }),
             limits: Some(Limits { parallel_calls: 8 }),
@@ -110,6 +120,16 @@ fn book_keeping(runs_from: &str) -> Retention {
             source: "BAO § 132".to_owned(),
             note: "Tax law obliges us to keep books and vouchers for seven years.".to_owned(),
         }),
+    }
+}
+
+/// Why a voucher is not changed.
+fn vouchers() -> Ground {
+    Ground {
+        code: GroundCode::LegalObligation.into(),
+        source: "BAO § 131".to_owned(),
+        note: "A voucher must not be altered afterwards; what is wrong in it is put right by another one."
+            .to_owned(),
     }
 }
 

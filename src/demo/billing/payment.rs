@@ -9,7 +9,7 @@ use crate::{
         holding::{NOBODY, Shown, Table},
         moment, schema,
     },
-    proto::downstream::v1::{Category, LegalBasis},
+    proto::downstream::v1::{Category, Ground, LegalBasis},
 };
 
 /// One payment.
@@ -79,6 +79,10 @@ impl Table for Entity {
 
     fn kept_from(row: &Model) -> Option<Timestamp> {
         moment::end_of_year(moment::read(&row.paid_at)?)
+    }
+
+    fn fixed_because() -> Ground {
+        super::vouchers()
     }
 
     fn anonymous() -> Vec<(Column, Expr)> {

@@ -9,7 +9,7 @@ use crate::{
         holding::{Shown, Table},
         moment, schema,
     },
-    proto::downstream::v1::{Category, Ground, GroundCode, LegalBasis, Retention, Withheld},
+    proto::downstream::v1::{Category, Ground, GroundCode, LegalBasis, Retention, Use, Withheld},
 };
 
 /// One event.
@@ -93,6 +93,10 @@ impl Table for Entity {
 
     fn kept_from(row: &Model) -> Option<Timestamp> {
         moment::read(&row.happened_at)
+    }
+
+    fn uses() -> &'static [Use] {
+        &[Use::DirectMarketing, Use::Profiling]
     }
 
     fn anonymous() -> Vec<(Column, Expr)> {

@@ -9,7 +9,7 @@ use crate::{
         holding::{NOBODY, Shown, Table},
         moment, schema,
     },
-    proto::downstream::v1::{Category, LegalBasis, Retention},
+    proto::downstream::v1::{Category, LegalBasis, Retention, Use},
 };
 
 /// One contact.
@@ -83,6 +83,14 @@ impl Table for Entity {
 
     fn kept_from(row: &Model) -> Option<Timestamp> {
         moment::read(&row.subscribed_at)
+    }
+
+    fn correctable() -> Vec<(&'static str, Column)> {
+        vec![("/email", Column::Email), ("/name", Column::Name), ("/language", Column::Language)]
+    }
+
+    fn uses() -> &'static [Use] {
+        &[Use::DirectMarketing]
     }
 
     fn anonymous() -> Vec<(Column, Expr)> {

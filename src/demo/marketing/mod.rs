@@ -32,7 +32,17 @@ impl Source for Marketing {
             title: "Marketing".to_owned(),
             understands: vec!["email".to_owned(), "subscriber_id".to_owned()],
             provides: vec!["subscriber_id".to_owned()],
-            rights: vec![Right::Access.into(), Right::Portability.into(), Right::Erasure.into()],
+            rights: [
+                Right::Access,
+                Right::Portability,
+                Right::Erasure,
+                Right::Rectification,
+                Right::Restriction,
+                Right::Objection,
+                Right::ConsentWithdrawal,
+            ]
+            .map(i32::from)
+            .to_vec(),
             supports_dry_run: true,
             backup_horizon: Some(prost_types::Duration { seconds: 14 * 24 * 3_600, nanos: 0 }),
             limits: Some(Limits { parallel_calls: 8 }),

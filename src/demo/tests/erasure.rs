@@ -168,7 +168,7 @@ async fn a_restart_finishes_what_was_accepted() {
         }],
         dry_run: false,
     };
-    task::accepted(&tx, &request, now()).await.unwrap();
+    task::accepted(&tx, &request.into(), now()).await.unwrap();
     tx.commit().await.unwrap();
     let traces = traces::of(&holdings, &people[1]).await.unwrap();
     assert!(traces.contains(&("task".to_owned(), 1)), "the waiting request names the person");

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::{Category, TaskKind};
+use crate::domain::{Category, Particulars, Scope, TaskKind, task::Field};
 
 fn kinds(names: &[&str]) -> Kinds {
     names.iter().map(|name| IdentifierKind::new(name).unwrap()).collect()
@@ -40,7 +40,8 @@ fn plan_of(right: Right, known: &[&str], registered: &[(&str, Option<Capabilitie
         .iter()
         .map(|(name, capabilities)| Registered { name, capabilities: capabilities.as_ref() })
         .collect();
-    plan(right, &kinds(known), &Scope::default(), &registered)
+    let (known, particulars, scope) = (kinds(known), Particulars::default(), Scope::default());
+    plan(&Wish { right, particulars: &particulars, scope: &scope, known: &known }, &registered)
 }
 
 fn sketch(plan: &[Planned]) -> Vec<String> {
@@ -99,6 +100,48 @@ fn whoever_cannot_be_asked_is_still_in_the_plan() {
             "collect archive needs_attention []",
         ]
     );
+}
+
+#[test]
+fn whoever_has_nothing_that_is_to_change_need_not_support_the_right() {
+    use crate::domain::{CorrectionRef, LegalBasis};
+    let mut company = company();
+    for (name, capabilities) in &mut company {
+        let capabilities = capabilities.as_mut().unwrap();
+        capabilities.categories[0].name = format!("{name}_things");
+        capabilities.categories[0].purposes = vec!["news".into(), "offers".into()];
+        if *name != "analytics" {
+            capabilities.categories[0].legal_basis = Some(LegalBasis::Consent);
+        }
+    }
+    company[2].1.as_mut().unwrap().rights.extend([Right::Rectification, Right::ConsentWithdrawal]);
+    let registered: Vec<Registered<'_>> =
+        company.iter().map(|(name, c)| Registered { name, capabilities: c.as_ref() }).collect();
+    let (known, scope) = (kinds(&["email"]), Scope::default());
+    let planned = |right, particulars: &Particulars| {
+        let wish = Wish { right, particulars, scope: &scope, known: &known };
+        let tasks = plan(&wish, &registered);
+        let said = |task: Planned| (task.downstream, task.reason, task.ask);
+        tasks.into_iter().filter(|task| task.ask.kind() != TaskKind::Resolve).map(said).collect::<Vec<_>>()
+    };
+    let of = |category: &str| CorrectionRef {
+        downstream: String::new(),
+        category: category.into(),
+        field: "/name".into(),
+    };
+    let corrections = vec![of("analytics_things"), of("marketing_things")];
+    let tasks = planned(Right::Rectification, &Particulars { corrections, ..Particulars::default() });
+    let reasons: Vec<_> = tasks.iter().map(|(_, reason, _)| *reason).collect();
+    assert_eq!(reasons, [Some(TaskReason::RightNotSupported), Some(TaskReason::OutOfScope), None]);
+    let field = Field { correction: 1, category: "marketing_things".into(), field: "/name".into() };
+    assert_eq!(tasks[2].2, Ask::Rectify { fields: vec![field] });
+
+    let purposes = vec!["offers".to_owned()];
+    let tasks = planned(Right::ConsentWithdrawal, &Particulars { purposes, ..Particulars::default() });
+    let reasons: Vec<_> = tasks.iter().map(|(_, reason, _)| *reason).collect();
+    assert_eq!(reasons, [Some(TaskReason::OutOfScope), Some(TaskReason::RightNotSupported), None]);
+    let Ask::WithdrawConsent { categories } = &tasks[2].2 else { panic!("{:?}", tasks[2].2) };
+    assert_eq!(categories[0].purposes, ["offers"]);
 }
 
 const KINDS: [&str; 5] = ["a", "b", "c", "d", "e"];

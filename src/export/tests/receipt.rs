@@ -3,7 +3,8 @@
 use super::super::{Error, receipt};
 use super::*;
 use crate::domain::outcome::Tally;
-use crate::domain::{CategoryOutcome, Retained};
+use crate::domain::statement::Proof;
+use crate::domain::{CategoryOutcome, FieldResult, Retained, Sighting};
 
 fn erased() -> Facts {
     let tally = |records| Tally { records, files: 0, digest: "00".repeat(32) };
@@ -17,6 +18,8 @@ fn erased() -> Facts {
             ground: ground(),
             release_at: Some("2033-12-31T00:00:00Z".parse().unwrap()),
         }],
+        told: vec!["Bank".to_owned()],
+        ..CategoryOutcome::default()
     };
     let result = CategoryResult {
         found: tally(6),
@@ -27,6 +30,7 @@ fn erased() -> Facts {
     let mut facts = facts(vec![result]);
     facts.case.right = Right::Erasure;
     facts.statements[0].standing = Standing::Erased;
+    facts.statements[0].proof = Some(Proof::Verified);
     facts.statements[1].standing = Standing::NothingHeld;
     facts.statements[1].reason = None;
     facts
@@ -65,6 +69,39 @@ fn more_left_than_declared_is_no_erasure() {
     let verified = receipt::verify(&receipt::render(&facts)).unwrap();
     assert!(!verified.complete);
     assert_eq!(verified.notes.len(), 1);
+}
+
+#[test]
+fn a_field_that_is_still_wrong_is_not_rectified() {
+    let mut facts = erased();
+    facts.case.right = Right::Rectification;
+    facts.statements[0].standing = Standing::Rectified;
+    let result = &mut facts.statements[0].results[0];
+    let sighting = |old| Sighting { present: 6, old, new: 6 - old };
+    let outcome = result.outcome.as_mut().unwrap();
+    (outcome.erased, outcome.anonymised, outcome.rectified) = (0, 0, 4);
+    result.fields = vec![FieldResult {
+        field: "/name".to_owned(),
+        before: sighting(6),
+        after: Some(sighting(2)),
+        ..FieldResult::default()
+    }];
+    let verified = receipt::verify(&receipt::render(&facts)).unwrap();
+    assert_eq!((verified.changed, verified.erased, verified.notes.len()), (4, 0, 0));
+    facts.statements[0].results[0].fields[0].after = Some(sighting(3));
+    assert!(matches!(receipt::verify(&receipt::render(&facts)), Err(Error::Corrupt(_))));
+}
+
+#[test]
+fn every_recipient_is_listed_as_told_or_not() {
+    let mut facts = erased();
+    let text =
+        |facts: &Facts| String::from_utf8(receipt::render(facts)).unwrap().replace(char::is_whitespace, "");
+    assert!(text(&facts).contains(r#""recipients":[{"name":"Bank","told":true}]"#));
+    facts.statements[0].results[0].outcome.as_mut().unwrap().told = vec!["Press".to_owned()];
+    assert!(text(&facts).contains(r#"[{"name":"Bank","told":false},{"name":"Press","told":true}]"#));
+    facts.case.right = Right::ConsentWithdrawal;
+    assert!(!text(&facts).contains("recipients"), "GDPR 19 is about erasure, rectification and restriction");
 }
 
 #[test]

@@ -1,15 +1,22 @@
 //! Cases, tasks and exports, for the eyes of a caller. The pseudonym stays inside.
 
+use std::collections::BTreeSet;
+
 use super::{category, choice, handling, time};
 use crate::{
-    domain::{Scope, Task},
+    domain::{
+        CorrectionRef, FollowUps, Scope, Task,
+        follow_up::{Categories, FollowUp, Left},
+    },
     engine::{CaseView, ExportFacts},
     proto::v1,
 };
 
 /// A case with its tasks.
 pub(crate) fn case(view: CaseView) -> v1::Case {
-    let case = view.case;
+    let mut case = view.case;
+    let FollowUps { list, left, of, .. } = std::mem::take(&mut case.proceedings.follow_ups);
+    let particulars = case.proceedings.particulars;
     v1::Case {
         case_id: case.id.to_string(),
         request_id: case.request_id,
@@ -35,7 +42,18 @@ pub(crate) fn case(view: CaseView) -> v1::Case {
         start_time: case.proceedings.start_at.map(time::time),
         channel: case.proceedings.channel,
         regimes: case.proceedings.regimes,
+        uses: particulars.uses.into_iter().map(|each| choice::r#use(each).into()).collect(),
+        purposes: particulars.purposes,
+        lift: particulars.lift,
+        corrections: particulars.corrections.into_iter().map(correction).collect(),
+        follow_up_of_case_id: of.map(|origin| origin.case_id.to_string()).unwrap_or_default(),
+        follow_ups: list.into_iter().map(follow_up).collect(),
+        unscheduled: left.into_iter().map(unscheduled).collect(),
     }
+}
+
+fn correction(of: CorrectionRef) -> v1::CorrectionRef {
+    v1::CorrectionRef { downstream: of.downstream, category: of.category, field: of.field }
 }
 
 /// An export that is ready.
@@ -50,15 +68,34 @@ pub(crate) fn export(facts: ExportFacts) -> v1::ExportInfo {
 }
 
 fn scope(scope: Scope) -> v1::Scope {
-    let categories = scope
-        .categories
-        .into_iter()
-        .map(|(downstream, categories)| v1::CategoryScope {
-            downstream,
-            categories: categories.into_iter().collect(),
-        })
-        .collect();
-    v1::Scope { downstreams: scope.downstreams.into_iter().collect(), categories }
+    let downstreams = scope.downstreams.into_iter().collect();
+    v1::Scope { downstreams, categories: categories(scope.categories) }
+}
+
+fn categories(given: Categories) -> Vec<v1::CategoryScope> {
+    let of = |(downstream, categories): (String, BTreeSet<String>)| v1::CategoryScope {
+        downstream,
+        categories: categories.into_iter().collect(),
+    };
+    given.into_iter().map(of).collect()
+}
+
+fn follow_up(follow_up: FollowUp) -> v1::FollowUp {
+    v1::FollowUp {
+        number: follow_up.number,
+        release_time: Some(time::time(follow_up.released.at)),
+        categories: categories(follow_up.released.categories),
+        case_id: follow_up.case_id.map(|id| id.to_string()).unwrap_or_default(),
+        vain: follow_up.vain,
+    }
+}
+
+fn unscheduled(left: Left) -> v1::Unscheduled {
+    v1::Unscheduled {
+        downstream: left.downstream,
+        category: left.category,
+        reason: choice::unscheduled(left.reason).into(),
+    }
 }
 
 fn task(task: Task) -> v1::Task {

@@ -5,8 +5,8 @@ use bytes::Bytes;
 use super::{choice, time};
 use crate::{
     domain::{
-        Category, CategoryOutcome, CategoryResult, Directive, Ground, Recipient, Retained, Retention,
-        Withheld,
+        Category, CategoryOutcome, CategoryResult, Directive, FieldResult, Ground, Recipient, Retained,
+        Retention, Withheld,
     },
     proto::{downstream::v1 as shared, v1},
 };
@@ -69,6 +69,11 @@ pub(super) fn outcome(outcome: CategoryOutcome) -> shared::CategoryOutcome {
         anonymised: outcome.anonymised,
         restricted: outcome.restricted,
         retained: outcome.retained.into_iter().map(retained).collect(),
+        rectified: outcome.rectified,
+        unrestricted: outcome.unrestricted,
+        stopped: outcome.stopped,
+        told: outcome.told,
+        stopped_purposes: outcome.stopped_purposes,
     }
 }
 
@@ -89,6 +94,18 @@ pub(super) fn result(result: CategoryResult) -> v1::CategoryResult {
         withheld: result.withheld.into_iter().map(withheld).collect(),
         outcome: result.outcome.map(outcome),
         remaining: result.remaining.map_or(0, |remaining| remaining.items()),
+        fields: result.fields.into_iter().map(field).collect(),
+    }
+}
+
+fn field(field: FieldResult) -> v1::FieldResult {
+    let after = field.after.unwrap_or_default();
+    v1::FieldResult {
+        field: field.field,
+        old_before: field.before.old,
+        old_after: after.old,
+        new_before: field.before.new,
+        new_after: after.new,
     }
 }
 

@@ -3,8 +3,9 @@
 use crate::{
     domain::{
         Action, BreakerState, CaseReason, CaseState, GroundCode, LegalBasis, Right, TaskKind, TaskReason,
-        TaskState,
+        TaskState, Use,
         clock::{ClockKind, ExtensionGround, PauseGround},
+        follow_up::Unscheduled,
         verification::{Assurance, EvidenceKind},
     },
     proto::{downstream::v1 as shared, v1},
@@ -46,7 +47,9 @@ table!(
 );
 table!(
     /// What a task asks.
-    task_kind: TaskKind => v1::TaskKind { Resolve, Collect, Erase }
+    task_kind: TaskKind => v1::TaskKind {
+        Resolve, Collect, Erase, Rectify, Restrict, Object, WithdrawConsent,
+    }
 );
 table!(
     /// Where a task stands.
@@ -59,7 +62,13 @@ table!(
     task_reason: TaskReason => v1::TaskReason {
         NoKnownIdentifier, RightNotSupported, OutOfScope, Unavailable, ContractViolation, Rejected,
         ErasureUnconfirmed, DownstreamUnknown, NotDescribed, Internal,
+        ChangeUnconfirmed,
+        LegalHold,
     }
+);
+table!(
+    /// Why something retained has no follow-up.
+    unscheduled: Unscheduled => v1::UnscheduledReason { NoReleaseTime, InVain }
 );
 table!(
     /// Grounds.
@@ -117,14 +126,24 @@ pub(super) fn evidence_kind_of(number: i32) -> Option<EvidenceKind> {
     EvidenceKind::ALL.iter().copied().find(|each| evidence_kind(*each) as i32 == number)
 }
 
-/// The ground of a number; absent if there is none.
-pub(super) fn ground_code_of(number: i32) -> Option<GroundCode> {
-    GroundCode::ALL.iter().copied().find(|each| ground_code(*each) as i32 == number)
+table!(
+    /// Uses that a person can object to.
+    r#use: Use => shared::Use { DirectMarketing, Profiling, SaleOrSharing }
+);
+
+/// The use of a number; absent if there is none.
+pub(super) fn use_of(number: i32) -> Option<Use> {
+    Use::ALL.iter().copied().find(|each| r#use(*each) as i32 == number)
 }
 
 /// The right of a number; absent if there is none.
 pub(super) fn right_of(number: i32) -> Option<Right> {
     Right::ALL.iter().copied().find(|each| right(*each) as i32 == number)
+}
+
+/// The ground of a number; absent if there is none.
+pub(super) fn ground_code_of(number: i32) -> Option<GroundCode> {
+    GroundCode::ALL.iter().copied().find(|each| ground_code(*each) as i32 == number)
 }
 
 /// The case state of a number; absent if no case is ever in it.
@@ -161,6 +180,9 @@ mod tests {
         for each in TaskReason::ALL {
             same_name(task_reason(*each).as_str_name(), "TASK_REASON_", each.as_str());
         }
+        for each in Unscheduled::ALL {
+            same_name(unscheduled(*each).as_str_name(), "UNSCHEDULED_REASON_", each.as_str());
+        }
         for each in GroundCode::ALL {
             same_name(ground_code(*each).as_str_name(), "GROUND_CODE_", each.as_str());
         }
@@ -181,6 +203,9 @@ mod tests {
         }
         for each in EvidenceKind::ALL {
             same_name(evidence_kind(*each).as_str_name(), "EVIDENCE_KIND_", each.as_str());
+        }
+        for each in Use::ALL {
+            same_name(r#use(*each).as_str_name(), "USE_", each.as_str());
         }
         for each in Action::ALL {
             same_name(action(*each).as_str_name(), "ACTION_", each.as_str());

@@ -5,7 +5,9 @@ mod category;
 mod choice;
 mod downstream;
 mod handling;
+mod hold;
 mod opening;
+mod particulars;
 mod preview;
 mod request;
 mod time;
@@ -18,6 +20,7 @@ pub(super) use downstream::{check, downstream, downstream_in_brief};
 pub(super) use handling::{
     acknowledgement, approval_note, confirmation, extension, pause_ground, refusal_ground,
 };
+pub(super) use hold::{hold, hold_filter, new_hold, placed_hold, release_hold};
 pub(super) use opening::refused;
 pub(super) use preview::preview;
 pub(super) use request::{downstream_name, filter, id, new_case, new_preview, pause};

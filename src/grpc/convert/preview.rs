@@ -2,7 +2,7 @@
 
 use super::{category, choice, handling, time};
 use crate::{
-    domain::Ask,
+    domain::{Ask, Directive, DirectiveSource},
     engine::{Preview, PreviewTask},
     proto::{downstream::v1 as shared, v1},
 };
@@ -16,6 +16,7 @@ pub(crate) fn preview(preview: Preview) -> v1::PreviewCaseResponse {
         verification_needed: choice::assurance(preview.verification_needed).into(),
         approval_needed: preview.approval_needed,
         start_time: preview.start_at.map(time::time),
+        hold_ids: preview.holds.iter().map(ToString::to_string).collect(),
     }
 }
 
@@ -35,20 +36,32 @@ fn task(task: PreviewTask) -> v1::PlannedTask {
         reason: task.reason.map_or(0, |reason| choice::task_reason(reason).into()),
         // A plan has far fewer tasks than a u32 counts.
         waits_for: task.waits_for.into_iter().filter_map(|position| position.try_into().ok()).collect(),
+        directive_origins: origins(&task.ask),
         directives: directives(task.ask),
         dry_run,
         dry_run_note,
     }
 }
 
-/// An erasure's directives; a collection's categories, which have no action.
+/// Who says what an erasure asks for.
+fn origins(ask: &Ask) -> Vec<v1::DirectiveOrigin> {
+    let Ask::Erase { directives } = ask else { return Vec::new() };
+    let origin = |directive: &Directive| {
+        let (source, rule) = match directive.source {
+            DirectiveSource::Default => (v1::DirectiveSource::Default, 0),
+            DirectiveSource::Described => (v1::DirectiveSource::Described, 0),
+            DirectiveSource::Configured { rule } => (v1::DirectiveSource::Configured, rule),
+        };
+        v1::DirectiveOrigin { source: source.into(), rule }
+    };
+    directives.iter().map(origin).collect()
+}
+
+/// An erasure's directives; the categories of all else, which have no action.
 fn directives(ask: Ask) -> Vec<shared::Directive> {
-    match ask {
-        Ask::Resolve { .. } => Vec::new(),
-        Ask::Collect { categories } => {
-            let named = |category| shared::Directive { category, ..Default::default() };
-            categories.into_iter().map(named).collect()
-        }
-        Ask::Erase { directives } => directives.into_iter().map(category::directive).collect(),
+    if let Ask::Erase { directives } = ask {
+        return directives.into_iter().map(category::directive).collect();
     }
+    let named = |category: &str| shared::Directive { category: category.to_owned(), ..Default::default() };
+    ask.categories().into_iter().map(named).collect()
 }

@@ -2,15 +2,20 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
+    ops::RangeInclusive,
     str::FromStr,
 };
 
 use jiff::Timestamp;
 
-use super::{choice, handling, time};
+use super::{
+    choice, handling,
+    particulars::{self, Given},
+    time,
+};
 use crate::{
     domain::{
-        CaseId, Details, Fault, Faults, Identifier, Right, Scope, Subject,
+        CaseId, Fault, Faults, Identifier, Right, Scope, Subject,
         subject::{NAME_RULE, is_name},
     },
     engine::{Filter, NewCase, NewPreview},
@@ -21,9 +26,9 @@ use crate::{
 /// A person has a handful of names; what downstreams resolve has room beside them (`domain::subject`).
 const IDENTIFIERS_MAX: usize = 32;
 /// A UUID or a ticket number, not a document.
-const REQUEST_ID_BYTES_MAX: usize = 128;
+pub(super) const REQUEST_ID_BYTES_MAX: usize = 128;
 /// Why a downstream is paused: a sentence, and a link to what is done about it.
-const NOTE_BYTES_MAX: usize = 256;
+pub(super) const NOTE_BYTES_MAX: usize = 256;
 /// A version, not a text.
 const POLICY_VERSION_BYTES_MAX: usize = 64;
 /// References of the caller, kept with the case and shown in lists.
@@ -52,6 +57,13 @@ pub(crate) fn new_case(request: v1::OpenCaseRequest, now: Timestamp) -> Result<N
     channel(&mut faults, &request.channel);
     regimes(&mut faults, &request.regimes);
     let evidence = handling::evidence(&mut faults, request.evidence, now);
+    let given = Given {
+        corrections: request.corrections,
+        uses: request.uses,
+        purposes: request.purposes,
+        lift: request.lift,
+    };
+    let (particulars, details) = particulars::read(&mut faults, right, given);
     faults.or(NewCase {
         caller: String::new(),
         request_id: request.request_id,
@@ -64,7 +76,8 @@ pub(crate) fn new_case(request: v1::OpenCaseRequest, now: Timestamp) -> Result<N
         channel: request.channel,
         regimes: request.regimes,
         evidence,
-        details: Details::default(),
+        particulars,
+        details,
         trace_parent: None,
     })
 }
@@ -78,8 +91,15 @@ pub(crate) fn new_preview(request: v1::PreviewCaseRequest, now: Timestamp) -> Re
     let scope = scope(&mut faults, request.scope);
     channel(&mut faults, &request.channel);
     regimes(&mut faults, &request.regimes);
+    let given = Given {
+        corrections: request.corrections,
+        uses: request.uses,
+        purposes: request.purposes,
+        lift: request.lift,
+    };
+    let (particulars, details) = particulars::read(&mut faults, right, given);
     let (channel, regimes) = (request.channel, request.regimes);
-    faults.or(NewPreview { right, subject, received_at, scope, channel, regimes })
+    faults.or(NewPreview { right, subject, received_at, scope, channel, regimes, particulars, details })
 }
 
 /// Which cases to list, and after which one. The filter is absent if no case can match: the caller asks only for
@@ -138,9 +158,7 @@ pub(crate) fn pause(request: v1::PauseDownstreamRequest) -> Result<(String, Stri
     if !is_name(&request.name) {
         faults.push("name", NAME_RULE);
     }
-    if request.note.len() > NOTE_BYTES_MAX || request.note.chars().any(char::is_control) {
-        faults.push("note", format!("must be at most {NOTE_BYTES_MAX} bytes without control characters"));
-    }
+    text(&mut faults, "note", &request.note, 0..=NOTE_BYTES_MAX);
     faults.or((request.name, request.note))
 }
 
@@ -152,12 +170,12 @@ fn served_right(faults: &mut Faults, number: i32) -> Right {
             .filter(|right| right.is_served())
             .map(|right| choice::right(*right).as_str_name())
             .collect();
-        faults.push("right", format!("must be one of {}: others are not served yet", served.join(", ")));
+        faults.push("right", format!("must be one of {}", served.join(", ")));
         Right::Access
     })
 }
 
-fn subject(faults: &mut Faults, subject: Option<shared::Subject>) -> Subject {
+pub(super) fn subject(faults: &mut Faults, subject: Option<shared::Subject>) -> Subject {
     let identifiers = subject.map(|subject| subject.identifiers).unwrap_or_default();
     if !(1..=IDENTIFIERS_MAX).contains(&identifiers.len()) {
         faults.push("subject.identifiers", format!("must have 1 to {IDENTIFIERS_MAX} entries"));
@@ -264,7 +282,17 @@ fn labels(faults: &mut Faults, given: HashMap<String, String>) -> BTreeMap<Strin
     labels
 }
 
-fn ascii(faults: &mut Faults, field: &str, text: &str, bytes: std::ops::RangeInclusive<usize>) {
+pub(super) fn text(faults: &mut Faults, field: &str, text: &str, bytes: RangeInclusive<usize>) {
+    if !bytes.contains(&text.len()) || text.chars().any(char::is_control) {
+        let rule = match bytes.start() {
+            0 => format!("must be at most {} bytes without control characters", bytes.end()),
+            least => format!("must be {least} to {} bytes without control characters", bytes.end()),
+        };
+        faults.push(field, rule);
+    }
+}
+
+pub(super) fn ascii(faults: &mut Faults, field: &str, text: &str, bytes: RangeInclusive<usize>) {
     if !bytes.contains(&text.len()) || !text.bytes().all(|b| matches!(b, b' '..=b'~')) {
         let rule = format!("must be {} to {} bytes of printable ASCII", bytes.start(), bytes.end());
         faults.push(field, rule);

@@ -54,6 +54,7 @@ fn good() -> v1::OpenCaseRequest {
             reference: "mail 7".into(),
             seen_time: Some(at("2026-11-20T09:00:00Z")),
         }],
+        ..Default::default()
     }
 }
 
@@ -112,6 +113,7 @@ fn every_bad_field_is_named() {
             reference: "é".into(),
             seen_time: Some(at("2026-11-21T12:00:00.000001Z")),
         }],
+        ..Default::default()
     };
     let faults = new_case(request, now()).unwrap_err();
     let expected = [
@@ -173,12 +175,10 @@ fn times_before_the_gdpr_are_mistakes() {
 }
 
 #[test]
-fn rights_that_are_not_served_are_said() {
-    for right in [shared::Right::Rectification, shared::Right::Unspecified] {
-        let faults = new_case(v1::OpenCaseRequest { right: right.into(), ..good() }, now()).unwrap_err();
-        let [fault] = faults.as_slice() else { panic!("{faults}") };
-        assert!(fault.description.contains("RIGHT_ACCESS, RIGHT_PORTABILITY, RIGHT_ERASURE"), "{fault}");
-    }
+fn without_a_right_the_rights_are_said() {
+    let faults = new_case(v1::OpenCaseRequest { right: 0, ..good() }, now()).unwrap_err();
+    let [fault] = faults.as_slice() else { panic!("{faults}") };
+    assert!(fault.description.contains("RIGHT_ACCESS, RIGHT_PORTABILITY, RIGHT_ERASURE"), "{fault}");
 }
 
 #[test]
@@ -340,6 +340,7 @@ fn a_preview_shows_its_dry_run_or_why_there_is_none() {
         verification_needed: Assurance::Low,
         approval_needed: true,
         start_at: None,
+        holds: Vec::new(),
     });
     assert_eq!(shown.tasks[0].dry_run.as_ref().unwrap().categories[0].erased, 1);
     assert_eq!((shown.tasks[1].dry_run.as_ref(), shown.tasks[1].dry_run_note.as_str()), (None, "has none"));

@@ -4,5 +4,7 @@ pub(super) mod case;
 pub(super) mod case_event;
 pub(super) mod case_identifier;
 pub(super) mod downstream;
+pub(super) mod hold;
+pub(super) mod hold_identifier;
 pub(super) mod lane;
 pub(super) mod task;

@@ -5,6 +5,7 @@ use sea_orm_migration::prelude::*;
 mod m0001_cases;
 mod m0002_lanes;
 mod m0003_proceedings;
+mod m0004_holds;
 
 pub(super) struct Migrator;
 
@@ -14,6 +15,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0001_cases::Migration),
             Box::new(m0002_lanes::Migration),
             Box::new(m0003_proceedings::Migration),
+            Box::new(m0004_holds::Migration),
         ]
     }
 }

@@ -11,8 +11,10 @@ use std::{
 use futures::{Stream, StreamExt as _, stream};
 use rightful::proto::downstream::v1::{
     CollectRequest, CollectResponse, DescribeRequest, DescribeResponse, EraseRequest, EraseResponse,
-    GetTaskRequest, GetTaskResponse, Identifier, ResolveIdentifiersRequest, ResolveIdentifiersResponse,
-    erase_response, get_task_response, subject_data_service_server::SubjectDataService,
+    GetTaskRequest, GetTaskResponse, Identifier, ObjectRequest, ObjectResponse, RectifyRequest,
+    RectifyResponse, ResolveIdentifiersRequest, ResolveIdentifiersResponse, RestrictRequest,
+    RestrictResponse, WithdrawConsentRequest, WithdrawConsentResponse, erase_response, get_task_response,
+    subject_data_service_server::SubjectDataService,
 };
 use tonic::{Code, Request, Response, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
@@ -120,6 +122,25 @@ impl SubjectDataService for Service {
         let answer = self.lock().erase(&request.into_inner());
         leave(what).await;
         Ok(Response::new(EraseResponse { answer: Some(answer) }))
+    }
+
+    async fn rectify(&self, _: Request<RectifyRequest>) -> Result<Response<RectifyResponse>, Status> {
+        Err(Status::unimplemented("chaos erases only"))
+    }
+
+    async fn restrict(&self, _: Request<RestrictRequest>) -> Result<Response<RestrictResponse>, Status> {
+        Err(Status::unimplemented("chaos erases only"))
+    }
+
+    async fn object(&self, _: Request<ObjectRequest>) -> Result<Response<ObjectResponse>, Status> {
+        Err(Status::unimplemented("chaos erases only"))
+    }
+
+    async fn withdraw_consent(
+        &self,
+        _: Request<WithdrawConsentRequest>,
+    ) -> Result<Response<WithdrawConsentResponse>, Status> {
+        Err(Status::unimplemented("chaos erases only"))
     }
 
     async fn get_task(&self, request: Request<GetTaskRequest>) -> Result<Response<GetTaskResponse>, Status> {

@@ -57,7 +57,7 @@ fn erase(people: &mut [Person], request: &EraseRequest) -> Outcome {
     let subject = request.subject.clone().unwrap_or_default();
     let kinds: Vec<String> = subject.identifiers.iter().map(|identifier| identifier.kind.clone()).collect();
     let meant = people.iter_mut().filter(|person| person.is_meant(&subject, &kinds));
-    person::erase(meant, &request.directives, false)
+    person::erase(meant, &request.directives, false, None).0
 }
 
 impl Inner {

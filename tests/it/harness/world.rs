@@ -7,6 +7,7 @@ use rightful::{
     proto::v1::{
         Case, CaseState, Downstream, GetCaseRequest, ListCasesRequest, ListDownstreamsRequest,
         case_service_client::CaseServiceClient, downstream_service_client::DownstreamServiceClient,
+        hold_service_client::HoldServiceClient,
     },
 };
 use tempfile::TempDir;
@@ -270,6 +271,11 @@ impl World {
     /// The downstreams' service.
     pub fn downstreams(&self) -> DownstreamServiceClient<Channel> {
         DownstreamServiceClient::new(self.channel())
+    }
+
+    /// The holds' service.
+    pub fn holds(&self) -> HoldServiceClient<Channel> {
+        HoldServiceClient::new(self.channel())
     }
 
     /// Ends well: every case that is still in progress has something ahead of it, and the server stops when it is asked.

@@ -16,6 +16,10 @@ pub enum Method {
     Resolve,
     Collect,
     Erase,
+    Rectify,
+    Restrict,
+    Object,
+    WithdrawConsent,
     GetTask,
 }
 
@@ -46,15 +50,15 @@ pub enum Fault {
     TalkOn,
     /// Resolve: answers these.
     Resolve(Vec<Identifier>),
-    /// Erase: says that it erased everything, and erases every second record only.
+    /// Erase, Rectify: says that it did everything, and does every second record only. Restrict: every second is lost.
     EraseHalf,
-    /// Erase: answers Working; the outcome is there at the poll of this number, from 1.
+    /// A change: answers Working; the outcome is there at the poll of this number, from 1.
     Work(u32),
     /// GetTask: it has lost the task, and answers NOT_FOUND.
     Forget,
-    /// Erase: refuses on this ground.
+    /// A change: refuses on this ground.
     Refuse(Ground),
-    /// Erase: changes nothing, and answers this.
+    /// A change: changes nothing, and answers this.
     Claim(Outcome),
 }
 

@@ -2,10 +2,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rightful::proto::downstream::v1::{Directive, Subject};
+use rightful::proto::downstream::v1::{Correction, Directive, Subject};
 use tokio::sync::watch;
 
-use super::Method;
+use super::{Gone, Method};
 
 /// Orders the calls of all puppets of a test.
 static ORDER: AtomicU64 = AtomicU64::new(0);
@@ -23,6 +23,7 @@ pub struct Call {
     /// The categories that were asked for.
     pub categories: Vec<String>,
     pub directives: Vec<Directive>,
+    pub corrections: Vec<Correction>,
     pub dry_run: bool,
     pub resume_token: Vec<u8>,
     /// The W3C trace context that came along.
@@ -42,6 +43,7 @@ impl Call {
             identifiers: Vec::new(),
             categories: Vec::new(),
             directives: Vec::new(),
+            corrections: Vec::new(),
             dry_run: false,
             resume_token: Vec::new(),
             traceparent: said("traceparent"),
@@ -65,12 +67,13 @@ pub struct Journal {
     calls: Vec<Call>,
     /// The task id of each effect.
     pub effects: Vec<String>,
+    pub gone: Vec<Gone>,
     seen: watch::Sender<usize>,
 }
 
 impl Default for Journal {
     fn default() -> Self {
-        Self { calls: Vec::new(), effects: Vec::new(), seen: watch::Sender::new(0) }
+        Self { calls: Vec::new(), effects: Vec::new(), gone: Vec::new(), seen: watch::Sender::new(0) }
     }
 }
 

@@ -1,18 +1,19 @@
 //! The puppet: a scriptable downstream on a loopback socket. It keeps the contract unless it is told not to, and writes
 //! down every call.
 
+mod change;
 mod collection;
-mod erasure;
 mod fault;
 mod front;
 mod journal;
 mod person;
 mod profile;
+mod rights;
 mod service;
 
 pub use fault::{Fault, Method};
 pub use journal::Call;
-pub use person::Person;
+pub use person::{Gone, Person};
 pub use profile::{Profile, category, ground};
 
 use std::{
@@ -20,8 +21,9 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
 };
 
-use rightful::proto::downstream::v1::{
-    DescribeResponse, subject_data_service_server::SubjectDataServiceServer,
+use rightful::{
+    clock::Clock,
+    proto::downstream::v1::{DescribeResponse, subject_data_service_server::SubjectDataServiceServer},
 };
 use tokio::sync::watch;
 use tokio_stream::wrappers::ReceiverStream;
@@ -40,9 +42,10 @@ struct Inner {
     people: Vec<Person>,
     script: Script,
     journal: Journal,
-    tasks: erasure::Tasks,
+    tasks: change::Tasks,
     /// Items between two resume tokens; 0 sends none.
     token_every: usize,
+    clock: Option<Arc<dyn Clock>>,
     /// Calls that hang just now, and at the most at once so far.
     hanging: (usize, usize),
 }
@@ -106,8 +109,9 @@ impl Puppet {
             people: profile.people,
             script: Script::default(),
             journal: Journal::default(),
-            tasks: erasure::Tasks::default(),
+            tasks: change::Tasks::default(),
             token_every: profile.token_every,
+            clock: profile.clock,
             hanging: (0, 0),
         };
         let healings = watch::Sender::new(0);
@@ -191,12 +195,27 @@ impl Puppet {
         self.shared.lock().hanging.1
     }
 
+    /// What it knows of somebody from now on.
+    pub fn learn(&self, person: Person) {
+        self.shared.lock().people.push(person);
+    }
+
+    /// Every record that went, and when: none before the first erasure of a puppet with a clock.
+    pub fn gone(&self) -> Vec<Gone> {
+        self.shared.lock().journal.gone.clone()
+    }
+
     /// How many records and files it holds now.
     pub fn holds(&self) -> usize {
         self.shared.lock().people.iter().map(Person::items).sum()
     }
 
-    /// Waits until something was erased.
+    /// Its people as they are now.
+    pub fn people(&self) -> Vec<Person> {
+        self.shared.lock().people.clone()
+    }
+
+    /// Waits until something was changed.
     pub async fn affected(&self) {
         let mut seen = self.watch();
         crate::harness::soon("an effect at a puppet", async {

@@ -1,6 +1,9 @@
 //! The people that puppets know.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use bytes::Bytes;
+use jiff::Timestamp;
 use rightful::proto::downstream::v1::{
     Action, CategoryOutcome, Directive, Ground, Outcome, Retained, Subject, Withheld,
 };
@@ -8,6 +11,13 @@ use serde_json::Value;
 
 /// When what is retained may be erased: 2031-01-01.
 const RELEASE_SECONDS: i64 = 1_924_992_000;
+
+/// A record that went, where the time is known.
+#[derive(Clone, Debug)]
+pub struct Gone {
+    pub json: Value,
+    pub at: Timestamp,
+}
 
 /// A file of a person.
 #[derive(Clone)]
@@ -26,6 +36,10 @@ pub struct Person {
     pub records: Vec<(String, Bytes)>,
     pub files: Vec<File>,
     pub withheld: Vec<Withheld>,
+    /// Categories that are not used.
+    pub restricted: BTreeSet<String>,
+    /// Uses and purposes that have stopped.
+    pub stopped: BTreeSet<String>,
 }
 
 impl Person {
@@ -70,54 +84,90 @@ impl Person {
         })
     }
 
+    /// Records of a category.
+    pub fn count(&self, category: &str) -> u64 {
+        self.records.iter().filter(|(of, _)| of == category).count() as u64
+    }
+
     /// Records and files.
     pub fn items(&self) -> usize {
         self.records.len() + self.files.len()
     }
 }
 
-/// Erases from these people as directed; with `half` only every second record of what it says it erased.
+/// Erases from these people as directed; with `half` only every second record of what it says it erased. Where the time
+/// is known, a record with a `release` is kept until then.
 pub fn erase<'a>(
     people: impl Iterator<Item = &'a mut Person>,
     directives: &[Directive],
     half: bool,
-) -> Outcome {
+    now: Option<Timestamp>,
+) -> (Outcome, Vec<Gone>) {
     let empty = |directive: &Directive| CategoryOutcome {
         category: directive.category.clone(),
         ..CategoryOutcome::default()
     };
     let mut categories: Vec<CategoryOutcome> = directives.iter().map(empty).collect();
+    let mut gone = Vec::new();
     for person in people {
         for (directive, outcome) in directives.iter().zip(&mut categories) {
-            erase_category(person, directive, half, outcome);
+            gone.extend(erase_category(person, directive, (half, now), outcome));
         }
     }
-    Outcome { categories }
+    (Outcome { categories }, gone)
 }
 
-fn erase_category(person: &mut Person, directive: &Directive, half: bool, outcome: &mut CategoryOutcome) {
+fn erase_category(
+    person: &mut Person,
+    directive: &Directive,
+    (half, now): (bool, Option<Timestamp>),
+    outcome: &mut CategoryOutcome,
+) -> Vec<Gone> {
+    let own = |category: &String| *category == directive.category;
+    if directive.action() == Action::Restrict {
+        outcome.restricted += person.records.iter().filter(|(category, _)| own(category)).count() as u64;
+        return Vec::new();
+    }
     let retains = directive.action() == Action::Retain;
-    let (mut kept, mut erased) = (0, 0);
+    let (mut kept, mut erased) = (BTreeMap::new(), 0);
+    let mut gone = Vec::new();
     person.records.retain(|(category, json)| {
-        if *category != directive.category {
+        if !own(category) {
             return true;
         }
-        if retains && must_keep(json) {
-            kept += 1;
+        let record: Value = serde_json::from_slice(json).unwrap_or_default();
+        if let Some(release) = release(&record, now).filter(|_| retains) {
+            *kept.entry(release).or_insert(0) += 1;
             return true;
         }
         erased += 1;
+        if let Some(at) = now {
+            gone.push(Gone { json: record, at });
+        }
         half && erased % 2 == 0
     });
-    person.files.retain(|file| file.category != directive.category);
-    person.withheld.retain(|withheld| withheld.category != directive.category);
-    outcome.erased += erased;
-    if kept > 0 {
-        let release_time = Some(prost_types::Timestamp { seconds: RELEASE_SECONDS, nanos: 0 });
-        outcome.retained.push(Retained { count: kept, ground: directive.ground.clone(), release_time });
+    person.files.retain(|file| !own(&file.category));
+    person.withheld.retain(|withheld| !own(&withheld.category));
+    if directive.action() == Action::Anonymise {
+        outcome.anonymised += erased;
+    } else {
+        outcome.erased += erased;
     }
+    for (release, count) in kept {
+        let release_time = release.map(|seconds| prost_types::Timestamp { seconds, nanos: 0 });
+        outcome.retained.push(Retained { count, ground: directive.ground.clone(), release_time });
+    }
+    gone
 }
 
-fn must_keep(json: &Bytes) -> bool {
-    serde_json::from_slice::<Value>(json).is_ok_and(|record| record["keep"] == true)
+/// Until when a record is kept that must be kept; `Some(None)` if nobody says until when.
+fn release(record: &Value, now: Option<Timestamp>) -> Option<Option<i64>> {
+    if record["keep"] == true {
+        return Some(Some(RELEASE_SECONDS));
+    }
+    if record["keep"] == "for ever" {
+        return Some(None);
+    }
+    let release: Timestamp = record["release"].as_str()?.parse().ok()?;
+    now.is_none_or(|now| now < release).then_some(Some(release.as_second()))
 }

@@ -1,7 +1,12 @@
 //! What kind of downstream a puppet plays.
 
-use rightful::proto::downstream::v1::{
-    Category, DescribeResponse, Ground, GroundCode, LegalBasis, Recipient, Retention, Right,
+use std::sync::Arc;
+
+use rightful::{
+    clock::Clock,
+    proto::downstream::v1::{
+        Category, DescribeResponse, Ground, GroundCode, LegalBasis, Recipient, Retention, Right,
+    },
 };
 
 use super::Person;
@@ -13,6 +18,7 @@ pub struct Profile {
     pub description: DescribeResponse,
     pub people: Vec<Person>,
     pub token_every: usize,
+    pub clock: Option<Arc<dyn Clock>>,
 }
 
 impl Profile {
@@ -21,12 +27,28 @@ impl Profile {
         let description = DescribeResponse {
             title: format!("The {name} service"),
             understands: understands.iter().map(|kind| (*kind).to_owned()).collect(),
-            rights: [Right::Access, Right::Portability, Right::Erasure].map(i32::from).to_vec(),
+            rights: [
+                Right::Access,
+                Right::Portability,
+                Right::Erasure,
+                Right::Rectification,
+                Right::Restriction,
+                Right::Objection,
+                Right::ConsentWithdrawal,
+            ]
+            .map(i32::from)
+            .to_vec(),
             supports_dry_run: true,
             backup_horizon: Some(prost_types::Duration { seconds: 30 * 24 * 3_600, nanos: 0 }),
             ..DescribeResponse::default()
         };
-        Self { name: name.to_owned(), description, people: Vec::new(), token_every: 0 }
+        Self { name: name.to_owned(), description, people: Vec::new(), token_every: 0, clock: None }
+    }
+
+    /// It knows the time, and erases what is released by then.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = Some(clock);
+        self
     }
 
     /// It can find out identifiers of these kinds.

@@ -5,12 +5,15 @@ use std::{future, pin::Pin};
 use futures::{Stream, StreamExt as _, stream};
 use rightful::proto::downstream::v1::{
     CollectRequest, CollectResponse, DescribeRequest, DescribeResponse, EraseRequest, EraseResponse,
-    GetTaskRequest, GetTaskResponse, Identifier, ResolveIdentifiersRequest, ResolveIdentifiersResponse,
-    erase_response, get_task_response, subject_data_service_server::SubjectDataService,
+    GetTaskRequest, GetTaskResponse, Identifier, ObjectRequest, ObjectResponse, RectifyRequest,
+    RectifyResponse, ResolveIdentifiersRequest, ResolveIdentifiersResponse, RestrictRequest,
+    RestrictResponse, WithdrawConsentRequest, WithdrawConsentResponse, erase_response,
+    get_task_response::Answer, object_response, rectify_response, restrict_response,
+    subject_data_service_server::SubjectDataService, withdraw_consent_response,
 };
 use tonic::{Request, Response, Status};
 
-use super::{Call, Fault, Method, Shared, collection, erasure};
+use super::{Call, Fault, Method, Shared, change, collection};
 
 pub struct Service(pub Shared);
 
@@ -41,6 +44,22 @@ impl Service {
         }
         Ok(())
     }
+}
+
+/// Changes something, and puts the answer into the response of the RPC.
+macro_rules! change {
+    ($self:ident, $call:ident, $request:ident, $Work:ident, $Response:ident, $answer:ident) => {{
+        $call.dry_run = $request.dry_run;
+        let fault = $self.enter($call.task(&$request.task_id).subject($request.subject.as_ref())).await?;
+        let answer = change::change(&mut $self.0.lock(), change::Work::$Work($request), fault.as_ref());
+        $self.leave(fault.as_ref()).await?;
+        let answer = match answer {
+            Answer::Outcome(outcome) => $answer::Answer::Outcome(outcome),
+            Answer::Working(working) => $answer::Answer::Working(working),
+            Answer::Refusal(refusal) => $answer::Answer::Refusal(refusal),
+        };
+        Ok(Response::new($Response { answer: Some(answer) }))
+    }};
 }
 
 #[tonic::async_trait]
@@ -111,27 +130,50 @@ impl SubjectDataService for Service {
         let mut call = Call::new(Method::Erase, &request);
         let request = request.into_inner();
         call.directives.clone_from(&request.directives);
-        call.dry_run = request.dry_run;
-        let fault = self.enter(call.task(&request.task_id).subject(request.subject.as_ref())).await?;
-        let answer = erasure::erase(&mut self.0.lock(), &request, fault.as_ref());
-        self.leave(fault.as_ref()).await?;
-        Ok(Response::new(EraseResponse { answer: Some(answer) }))
+        change!(self, call, request, Erase, EraseResponse, erase_response)
+    }
+
+    async fn rectify(&self, request: Request<RectifyRequest>) -> Result<Response<RectifyResponse>, Status> {
+        let mut call = Call::new(Method::Rectify, &request);
+        let request = request.into_inner();
+        call.corrections.clone_from(&request.corrections);
+        change!(self, call, request, Rectify, RectifyResponse, rectify_response)
+    }
+
+    async fn restrict(
+        &self,
+        request: Request<RestrictRequest>,
+    ) -> Result<Response<RestrictResponse>, Status> {
+        let mut call = Call::new(Method::Restrict, &request);
+        let request = request.into_inner();
+        call.categories.clone_from(&request.categories);
+        change!(self, call, request, Restrict, RestrictResponse, restrict_response)
+    }
+
+    async fn object(&self, request: Request<ObjectRequest>) -> Result<Response<ObjectResponse>, Status> {
+        let mut call = Call::new(Method::Object, &request);
+        let request = request.into_inner();
+        call.categories.clone_from(&request.categories);
+        change!(self, call, request, Object, ObjectResponse, object_response)
+    }
+
+    async fn withdraw_consent(
+        &self,
+        request: Request<WithdrawConsentRequest>,
+    ) -> Result<Response<WithdrawConsentResponse>, Status> {
+        let mut call = Call::new(Method::WithdrawConsent, &request);
+        let request = request.into_inner();
+        call.categories = request.categories.iter().map(|of| of.category.clone()).collect();
+        change!(self, call, request, WithdrawConsent, WithdrawConsentResponse, withdraw_consent_response)
     }
 
     async fn get_task(&self, request: Request<GetTaskRequest>) -> Result<Response<GetTaskResponse>, Status> {
-        use erase_response::Answer as From;
-        use get_task_response::Answer as To;
         let call = Call::new(Method::GetTask, &request);
         let task_id = request.into_inner().task_id;
         let fault = self.enter(call.task(&task_id)).await?;
-        let answer = erasure::poll(&mut self.0.lock(), &task_id, fault.as_ref());
+        let answer = change::poll(&mut self.0.lock(), &task_id, fault.as_ref());
         self.leave(fault.as_ref()).await?;
-        let answer = match answer {
-            Some(From::Outcome(outcome)) => To::Outcome(outcome),
-            Some(From::Working(working)) => To::Working(working),
-            Some(From::Refusal(refusal)) => To::Refusal(refusal),
-            None => return Err(Status::not_found("never seen")),
-        };
+        let answer = answer.ok_or_else(|| Status::not_found("never seen"))?;
         Ok(Response::new(GetTaskResponse { answer: Some(answer) }))
     }
 }

@@ -171,7 +171,8 @@ fn request(columns: &[Column], record: &ByteRecord) -> Result<OpenCaseRequest, F
     faults.or(request)
 }
 
-const RIGHT_RULE: &str = "must be access, portability or erasure";
+const RIGHT_RULE: &str =
+    "must be access, portability, erasure, restriction or consent_withdrawal (others: NDJSON)";
 
 fn put(
     request: &mut OpenCaseRequest,
@@ -209,6 +210,8 @@ fn right(text: &str) -> Option<Right> {
         "access" => Some(Right::Access),
         "portability" => Some(Right::Portability),
         "erasure" => Some(Right::Erasure),
+        "restriction" => Some(Right::Restriction),
+        "consent_withdrawal" => Some(Right::ConsentWithdrawal),
         _ => None,
     }
 }
