@@ -58,10 +58,13 @@ named! {
     }
 }
 
-/// Whether a change may have been sent to the downstream of this task: it cannot be taken back.
-pub fn may_be_sent(task: &Task) -> bool {
+/// Whether a change may have been sent to the downstream of this task: it cannot be taken back. `is_leased`: somebody
+/// works on it just now.
+pub fn may_be_sent(task: &Task, is_leased: bool) -> bool {
     let is_change = !matches!(task.kind(), TaskKind::Resolve | TaskKind::Collect);
-    // What was there before is noted before anything is sent.
+    // Of these, what was there before is noted before anything is sent; others are sent at once.
+    let is_noted = matches!(task.kind(), TaskKind::Erase | TaskKind::Rectify | TaskKind::Restrict);
+    let is_tried = if is_noted { !task.results.is_empty() } else { is_leased || task.attempts > 0 };
     let is_begun = matches!(task.state, TaskState::Working | TaskState::Verifying | TaskState::Done);
-    is_change && (is_begun || !task.results.is_empty())
+    is_change && (is_begun || is_tried)
 }

@@ -31,7 +31,7 @@ impl Engine {
             let mut sent: Vec<String> = file
                 .tasks
                 .iter()
-                .filter(|task| may_be_sent(task))
+                .filter(|task| may_be_sent(task, file.is_leased(task.id)))
                 .map(|task| task.downstream.clone())
                 .collect();
             sent.dedup();
