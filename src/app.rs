@@ -14,9 +14,10 @@ use crate::{
     engine::{self, Engine, Lanes, Tools},
     export::{self, Storage},
     grpc,
+    notice::{self, Webhooks},
     store::{self, Store},
     telemetry,
-    vault::{Created, KeyRing},
+    vault::{Created, KeyRing, WebhookSecret},
 };
 
 /// rightful, built but not serving yet.
@@ -58,7 +59,11 @@ impl App {
             options: config.storage.options.clone(),
         })
         .context("cannot open the storage")?;
-        let registry = Registry::new(config.downstreams.iter().map(downstream_settings).collect())?;
+        let called = config.downstreams.iter().filter(|downstream| downstream.manual.is_none());
+        let registry = Registry::new(called.map(downstream_settings).collect())?;
+        let by_hand = |entry: &crate::config::Downstream| Some((entry.name.clone(), entry.manual.clone()?));
+        let registry = registry.with_manual(config.downstreams.iter().filter_map(by_hand).collect());
+        let webhooks = webhooks(&config)?;
         let settings = engine_settings(&config);
         let grace = config.server.grace.unsigned_abs();
         let limits = limits(&config.limits, grace);
@@ -67,7 +72,16 @@ impl App {
             contact: config.controller.contact,
             complaint_body: config.controller.complaint_body,
         };
-        let tools = Tools { store, storage, ring, registry, clock: Arc::clone(&clock), controller, settings };
+        let tools = Tools {
+            store,
+            storage,
+            ring,
+            registry,
+            webhooks,
+            clock: Arc::clone(&clock),
+            controller,
+            settings,
+        };
         let engine = Engine::new(tools).await.context("cannot read what is known of the downstreams")?;
         engine.check_health().await.context("the database or the storage does not answer")?;
         Ok(Self { engine, clock, limits, grace })
@@ -135,6 +149,33 @@ fn downstream_settings(downstream: &crate::config::Downstream) -> downstream::Se
     }
 }
 
+/// Reads their secrets, and prepares them. A secret is never part of an error.
+fn webhooks(config: &Config) -> anyhow::Result<Webhooks> {
+    let mut all = Vec::new();
+    for webhook in &config.webhooks {
+        let mut text = webhook.secrets.clone();
+        if let Some(path) = &webhook.secrets_file {
+            let read = std::fs::read_to_string(path);
+            let read =
+                read.with_context(|| format!("cannot read the secrets of webhook {}", webhook.name))?;
+            text = format!("{text} {read}");
+        }
+        let secrets: Option<Vec<WebhookSecret>> = text.split_whitespace().map(WebhookSecret::parse).collect();
+        let secrets = secrets.filter(|secrets| !secrets.is_empty()).with_context(|| {
+            format!("the secrets of webhook {}: each {}", webhook.name, WebhookSecret::RULE)
+        })?;
+        all.push(notice::Settings {
+            name: webhook.name.clone(),
+            url: webhook.url.clone(),
+            secrets,
+            types: webhook.types.clone(),
+            timeout: webhook.timeout.unsigned_abs(),
+            deliver_within: webhook.deliver_within,
+        });
+    }
+    Ok(Webhooks::new(all, &config.notices.source)?)
+}
+
 fn limits(limits: &crate::config::Limits, grace: Duration) -> grpc::Limits {
     grpc::Limits {
         opens_per_second: limits.opens_per_second,
@@ -161,6 +202,10 @@ fn engine_settings(config: &Config) -> engine::Settings {
         handling: Arc::new(config.handling.clone()),
         export_lives: config.policy.export_lives.clone(),
         retention: config.retention.policy.clone(),
+        duplicates: config.policy.duplicates,
+        excessive_cases: config.policy.excessive_cases,
+        excessive_within: config.policy.excessive_within.clone(),
+        notices_kept: config.notices.kept.clone(),
         retry: config.retry,
         breaker: config.breaker,
         calls_per_lane: config.engine.calls_per_lane,

@@ -10,6 +10,7 @@ pub mod downstream;
 pub mod engine;
 pub mod export;
 pub mod grpc;
+pub mod notice;
 pub mod proto;
 pub mod store;
 pub mod telemetry;

@@ -17,7 +17,7 @@ use crate::{
     domain::caller::{CALLER_RULE, METADATA_KEY, is_caller},
     proto::v1::{
         case_service_client::CaseServiceClient, downstream_service_client::DownstreamServiceClient,
-        hold_service_client::HoldServiceClient,
+        hold_service_client::HoldServiceClient, notice_service_client::NoticeServiceClient,
     },
 };
 
@@ -60,6 +60,8 @@ pub(super) struct Client {
     pub(super) downstreams: DownstreamServiceClient<Connection>,
     /// Legal holds.
     pub(super) holds: HoldServiceClient<Connection>,
+    /// Notices and webhooks.
+    pub(super) notices: NoticeServiceClient<Connection>,
 }
 
 impl Client {
@@ -95,7 +97,9 @@ impl Client {
                 .max_decoding_message_size(ANSWER_BYTES_MAX),
             downstreams: DownstreamServiceClient::with_interceptor(channel.clone(), caller.clone())
                 .max_decoding_message_size(ANSWER_BYTES_MAX),
-            holds: HoldServiceClient::with_interceptor(channel, caller)
+            holds: HoldServiceClient::with_interceptor(channel.clone(), caller.clone())
+                .max_decoding_message_size(ANSWER_BYTES_MAX),
+            notices: NoticeServiceClient::with_interceptor(channel, caller)
                 .max_decoding_message_size(ANSWER_BYTES_MAX),
         })
     }

@@ -11,12 +11,14 @@ mod export;
 mod hold;
 mod json;
 mod migrate;
+mod notice;
 mod output;
 mod receipt;
 mod serve;
 mod signal;
 mod subject;
 mod table;
+mod task;
 mod time;
 mod words;
 
@@ -32,7 +34,7 @@ Exit codes:
   0  done
   1  a fault of rightful, or one that is not known
   2  wrong usage or bad input
-  3  no such case, task, hold, downstream or file
+  3  no such case, task, hold, downstream, webhook or file
   4  not possible in this state
   5  the server cannot be reached, or is overloaded
   6  a case ended without being fulfilled in full, rows of an import were not opened, or a check or a verification failed
@@ -74,6 +76,12 @@ enum Command {
     /// Open, follow and finish cases.
     #[command(subcommand)]
     Case(case::Command),
+    /// End tasks that wait for people.
+    #[command(subcommand)]
+    Task(task::Command),
+    /// Read what happened to cases, and see who is told.
+    #[command(subcommand)]
+    Notice(notice::Command),
     /// Fetch and verify exports.
     #[command(subcommand)]
     Export(export::Command),
@@ -114,9 +122,11 @@ pub async fn run() -> ExitCode {
 
 async fn dispatch(Cli { global, command }: Cli) -> Result<(), Failure> {
     match command {
-        Command::Serve(arguments) => serve::run(arguments).await,
+        Command::Serve(arguments) => Box::pin(serve::run(arguments)).await,
         Command::Demo(arguments) => demo::run(arguments).await,
         Command::Case(command) => case::run(&global, command).await,
+        Command::Task(command) => task::run(&global, command).await,
+        Command::Notice(command) => notice::run(&global, command).await,
         Command::Export(command) => export::run(&global, command).await,
         Command::Receipt(command) => receipt::run(&global, command).await,
         Command::Downstream(command) => downstream::run(&global, command).await,

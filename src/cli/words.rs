@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use crate::proto::{
     downstream::v1::{Action, GroundCode, LegalBasis, Right, Use},
     v1::{
-        Assurance, CaseReason, CaseState, EvidenceKind, TaskKind, TaskReason, TaskState, UnscheduledReason,
+        Assurance, CaseReason, CaseState, EvidenceKind, NoticeType, TaskKind, TaskReason, TaskState,
+        UnscheduledReason,
     },
 };
 
@@ -29,6 +30,8 @@ words! {
     case_state: CaseState, "CASE_STATE_";
     /// Why.
     case_reason: CaseReason, "CASE_REASON_";
+    /// What a notice says.
+    notice_type: NoticeType, "NOTICE_TYPE_";
     /// What a task asks.
     task_kind: TaskKind, "TASK_KIND_";
     /// Where a task stands.

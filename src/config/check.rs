@@ -6,9 +6,9 @@ use jiff::SignedDuration;
 
 use super::{
     Config, Controller, Engine, Keys, Limits, LogFormat, Policy, Server, Storage, Store, Telemetry,
-    downstream, handling, retention, settings::Settings,
+    downstream, handling, retention, settings::Settings, webhook,
 };
-use crate::domain::{Faults, breaker, retry};
+use crate::domain::{Duplicates, Faults, breaker, retry};
 
 /// Names, paths and URLs are short; a longer one is a mistake.
 const TEXT_BYTES_MAX: usize = 1_024;
@@ -17,6 +17,8 @@ const CONTROLLER_BYTES_MAX: usize = 256;
 /// Past 100,000 attempts at `retry.longest` years have gone by, and so has every due time.
 const ATTEMPTS_MAX: u32 = 100_000;
 
+/// Cases of one person that are counted at the most: whoever asks more often than that is a matter for a person anyway.
+const EXCESSIVE_CASES_MAX: u32 = 100;
 /// No limit is higher: a million waiting calls are gigabytes of memory, and no machine serves them.
 const PLACES_MAX: u32 = 1_000_000;
 
@@ -38,6 +40,9 @@ pub(super) fn sections(settings: &mut Settings) -> Config {
     let policy = Policy {
         respond_within: settings.period("policy.respond_within", "P30D"),
         export_lives: settings.period("policy.export_lives", "P30D"),
+        duplicates: settings.parsed("policy.duplicates", Duplicates::Allow, "must be allow, join or refuse"),
+        excessive_cases: settings.number("policy.excessive_cases", 0, 0..=EXCESSIVE_CASES_MAX),
+        excessive_within: settings.period("policy.excessive_within", "P12M"),
     };
     Config {
         server,
@@ -52,6 +57,8 @@ pub(super) fn sections(settings: &mut Settings) -> Config {
         retry: retry(settings),
         breaker: breaker(settings),
         retention: retention::section(settings),
+        notices: webhook::notices(settings),
+        webhooks: webhook::all(settings),
         telemetry: telemetry(settings),
         downstreams: downstream::all(settings),
     }

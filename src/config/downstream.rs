@@ -5,8 +5,11 @@ use std::collections::BTreeSet;
 use http::Uri;
 use jiff::SignedDuration;
 
-use super::settings::Settings;
-use crate::domain::subject::{NAME_RULE, is_name};
+use super::{manual, settings::Settings};
+use crate::domain::{
+    Capabilities,
+    subject::{NAME_RULE, is_name},
+};
 
 /// Downstreams at the most: a plan names each of them, and has to stay readable.
 const DOWNSTREAMS_MAX: usize = 1_000;
@@ -22,6 +25,10 @@ const TIMEOUT_LEAST: SignedDuration = SignedDuration::from_millis(10);
 const TIMEOUT_MOST: SignedDuration = SignedDuration::from_hours(1);
 /// A collection of 100 GB over a slow line takes days, not weeks.
 const COLLECT_MOST: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// A downstream that serves `SubjectDataService`.
+const GRPC: &str = "grpc";
+/// One that people answer for.
+const MANUAL: &str = "manual";
 /// What an endpoint looks like.
 const ENDPOINT_RULE: &str = "must be http://host:port without a path; https is not supported yet";
 
@@ -30,7 +37,9 @@ const ENDPOINT_RULE: &str = "must be http://host:port without a path; https is n
 pub struct Downstream {
     /// Its name in cases, tasks and exports: `[a-z][a-z0-9_]{0,62}`.
     pub name: String,
-    /// Where it is called: `http://host:port`.
+    /// What it holds, if people answer for it.
+    pub manual: Option<Capabilities>,
+    /// Where it is called: `http://host:port`; empty if people answer for it.
     pub endpoint: String,
     /// Calls at once at the most, 1 to 1,024. The downstream may ask for fewer.
     pub parallel_calls: u32,
@@ -71,8 +80,16 @@ fn one(settings: &mut Settings, at: &str) -> Downstream {
     if !is_name(&name) {
         settings.fault(&format!("{at}.name"), NAME_RULE);
     }
+    let kind = settings.optional(&format!("{at}.kind")).unwrap_or_else(|| GRPC.to_owned());
+    if kind != GRPC && kind != MANUAL {
+        settings.fault(&format!("{at}.kind"), format!("must be {GRPC} or {MANUAL}"));
+    }
+    let manual = (kind == MANUAL).then(|| manual::capabilities(settings, at));
     let endpoint = settings.optional(&format!("{at}.endpoint")).unwrap_or_default();
-    if !is_endpoint(&endpoint) {
+    if manual.is_some() && !endpoint.is_empty() {
+        settings.fault(&format!("{at}.endpoint"), "must be left out: people answer for it");
+    }
+    if manual.is_none() && !is_endpoint(&endpoint) {
         settings.fault(&format!("{at}.endpoint"), ENDPOINT_RULE);
     }
     let calls_per_minute = settings.number(&format!("{at}.calls_per_minute"), 0, 0..=RATE_MAX);
@@ -82,6 +99,7 @@ fn one(settings: &mut Settings, at: &str) -> Downstream {
     };
     Downstream {
         name,
+        manual,
         endpoint,
         connect_timeout: timeout("connect_timeout", 5, TIMEOUT_MOST),
         call_timeout: timeout("call_timeout", 30, TIMEOUT_MOST),

@@ -5,10 +5,12 @@
 mod check;
 mod downstream;
 mod handling;
+mod manual;
 mod regimes;
 mod retention;
 mod section;
 mod settings;
+mod webhook;
 
 #[cfg(test)]
 mod tests;
@@ -16,6 +18,7 @@ mod tests;
 pub use downstream::Downstream;
 pub use retention::Retention;
 pub use section::{Controller, Engine, Keys, Limits, LogFormat, Policy, Server, Storage, Store, Telemetry};
+pub use webhook::{Notices, Webhook};
 
 use std::{
     collections::HashMap,
@@ -60,6 +63,10 @@ pub struct Config {
     pub breaker: breaker::Policy,
     /// `[retention]`: what is kept, for how long and why.
     pub retention: Retention,
+    /// `[notices]`: what is kept of what happened to cases.
+    pub notices: Notices,
+    /// `[[webhook]]`: who is told, in the order of the file, each name once.
+    pub webhooks: Vec<Webhook>,
     /// `[telemetry]`: logs, traces and metrics.
     pub telemetry: Telemetry,
     /// `[[downstream]]`: the registered services, in the order of the file, each name once.

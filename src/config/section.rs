@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, str::FromS
 
 use jiff::SignedDuration;
 
-use crate::domain::{Period, fault::UnknownName};
+use crate::domain::{Duplicates, Period, fault::UnknownName};
 
 /// `[server]`: what it serves on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,6 +71,13 @@ pub struct Policy {
     pub respond_within: Period,
     /// From the day on which a case settled until its export and its key are destroyed.
     pub export_lives: Period,
+    /// What is done about a case whose subject has an open case of the same right and scope.
+    pub duplicates: Duplicates,
+    /// Cases of one right that a person may open within `excessive_within`; more of them wait for a person's decision. Up
+    /// to 100; 0: any number.
+    pub excessive_cases: u32,
+    /// See `excessive_cases`.
+    pub excessive_within: Period,
 }
 
 /// `[engine]`: how work is claimed and polled.

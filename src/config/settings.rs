@@ -155,7 +155,9 @@ impl Settings {
         let one = self.optional(key).unwrap_or_default();
         let mut items: Vec<String> =
             one.split(',').map(|item| item.trim().to_owned()).filter(|item| !item.is_empty()).collect();
-        items.extend((0..length).filter_map(|index| self.optional(&format!("{key}[{index}]"))));
+        items.extend(
+            (0..length).filter_map(|index| Some(self.values.remove(&format!("{key}[{index}]"))?.text)),
+        );
         if items.len() > most {
             self.fault(key, format!("must have at most {most} entries"));
             items.truncate(most);

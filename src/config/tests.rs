@@ -41,6 +41,8 @@ fn the_example_is_the_defaults() {
     uncommented.handling.verification.rules.clear();
     assert_eq!(uncommented.retention.policy.rules.len(), 1);
     uncommented.retention.policy.rules.clear();
+    assert_eq!(uncommented.webhooks.len(), 1);
+    uncommented.webhooks.clear();
     assert_eq!(uncommented, Config::default());
 }
 
@@ -133,6 +135,61 @@ fn variables_win_over_the_file_and_flags_over_both() {
 
     let unknown = load(None, environment(&[("RIGHTFUL_ENGINE__LEESE", "2m")]), &[]).unwrap_err().to_string();
     assert!(unknown.contains("engine.leese") && unknown.contains("environment"), "{unknown}");
+}
+
+#[test]
+fn webhooks_are_checked_one_by_one() {
+    let text = "[[webhook]]\nname = 'crm'\nurl = 'http://crm.example/'\ntypes = ['case.settled', 'case.x']\n\
+                [[webhook]]\nname = 'crm'\nurl = 'https://crm.example/'\nsecrets_file = 's'\ntimeout = '1h'\n\
+                [[webhook]]\n[webhook_secrets]\nerp = 'whsec_x'";
+    let expected = [
+        "webhook[0].url",
+        "webhook[0].secrets_file",
+        "webhook[0].types[1]",
+        "webhook[1].timeout",
+        "webhook[1].name",
+        "webhook[2].name",
+        "webhook[2].url",
+        "webhook[2].secrets_file",
+        "webhook_secrets.erp",
+    ];
+    assert_eq!(fault_keys(text), expected);
+    let good = "[[webhook]]\nname = 'crm'\nurl = 'https://crm.example/?token=canary'\n\
+                [webhook_secrets]\ncrm = 'whsec_canary whsec_b'";
+    let config = from(good).unwrap();
+    assert_eq!(config.webhooks[0].secrets, "whsec_canary whsec_b");
+    assert!(!format!("{config:?}").contains("canary"));
+}
+
+#[test]
+fn manual_downstreams_describe_themselves() {
+    let text = "[[downstream]]\nname = 'archive'\nkind = 'manual'\nunderstands = ['email']\nrights = ['access']\n\
+                [[downstream.category]]\nname = 'letters'\npurposes = ['evidence']\nretention = 'P7Y'\n\
+                retention_ground = 'legal_obligation'";
+    let config = from(text).unwrap();
+    let said = config.downstreams[0].manual.as_ref().unwrap();
+    assert_eq!((said.title.as_str(), said.understands.len(), said.rights.len()), ("Archive", 1, 1));
+    assert!(said.category("letters").unwrap().retention.ground.is_some());
+    let bad = "[[downstream]]\nname = 'a'\nkind = 'manual'\nendpoint = 'http://a:1'\nrights = ['all']\n\
+               [[downstream]]\nname = 'b'\nkind = 'paper'\n\
+               [[downstream]]\nname = 'c'\nkind = 'manual'\nunderstands = ['E']\n\
+               [[downstream.category]]\nname = 'X'\nretention = '7'\nretention_ground = 'x'\nlegal_basis = 'x'\ncolour = 1";
+    let expected = [
+        "downstream[0].understands",
+        "downstream[0].rights[0]",
+        "downstream[0].category",
+        "downstream[0].endpoint",
+        "downstream[1].kind",
+        "downstream[1].endpoint",
+        "downstream[2].understands[0]",
+        "downstream[2].understands",
+        "downstream[2].category[0].name",
+        "downstream[2].category[0].legal_basis",
+        "downstream[2].category[0].retention",
+        "downstream[2].category[0].retention_ground",
+        "downstream[2].category[0].colour",
+    ];
+    assert_eq!(fault_keys(bad), expected);
 }
 
 #[test]

@@ -60,6 +60,8 @@ named! {
         Excessive = "excessive",
         /// Refused: another ground of a law.
         Exempt = "exempt",
+        /// Stopped for a person to decide: the subject asks more often than policy takes for granted.
+        ExcessiveCandidate = "excessive_candidate",
     }
 }
 
@@ -188,7 +190,9 @@ pub struct Case {
 pub fn settled_reason(tasks: &[Task]) -> CaseReason {
     let incomplete = |task: &Task| match task.state {
         TaskState::Done => false,
-        TaskState::Skipped => task.reason == Some(TaskReason::RightNotSupported),
+        TaskState::Skipped => {
+            matches!(task.reason, Some(TaskReason::RightNotSupported | TaskReason::ResolvedByPerson))
+        }
         _ => true,
     };
     if tasks.iter().any(incomplete) {

@@ -98,6 +98,13 @@ impl Period {
             self.0.parse::<jiff::Span>().and_then(|span| from.to_zoned(TimeZone::UTC).checked_add(span));
         later.map_or(Timestamp::MAX, |zoned| zoned.timestamp())
     }
+
+    /// The moment that is this period before `from`, in UTC. The beginning of time if there is no such moment.
+    pub fn before(&self, from: Timestamp) -> Timestamp {
+        let earlier =
+            self.0.parse::<jiff::Span>().and_then(|span| from.to_zoned(TimeZone::UTC).checked_sub(span));
+        earlier.map_or(Timestamp::MIN, |zoned| zoned.timestamp())
+    }
 }
 
 /// How long a category is kept.

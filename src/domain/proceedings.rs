@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CaseState, Correction, FollowUps, Particulars,
+    CaseState, Circumstances, Correction, FollowUps, Particulars, Subject,
     clock::Clocks,
     decision::{Approval, Refusal, WhenDue},
     verification::Verification,
@@ -45,6 +45,8 @@ pub struct Proceedings {
     pub particulars: Particulars,
     /// The erasures that are to come for what was retained.
     pub follow_ups: FollowUps,
+    /// What is special about it.
+    pub circumstances: Circumstances,
 }
 
 impl Default for Proceedings {
@@ -61,6 +63,7 @@ impl Default for Proceedings {
             deliver_at: None,
             particulars: Particulars::default(),
             follow_ups: FollowUps::default(),
+            circumstances: Circumstances::default(),
         }
     }
 }
@@ -92,6 +95,8 @@ impl Proceedings {
 pub struct Details {
     /// Rectification: the values, in the order of [`Particulars::corrections`].
     pub corrections: Vec<Correction>,
+    /// Who is to be told of a minor's case.
+    pub guardian: Option<Subject>,
 }
 
 impl Details {

@@ -15,6 +15,10 @@ named! {
         Withheld = "withheld",
         /// It erased, and that was verified.
         Erased = "erased",
+        /// A person says what was done: nothing was verified.
+        Stated = "stated",
+        /// A person decided that it is not done.
+        Waived = "waived",
         /// It put fields right, and that was verified.
         Rectified = "rectified",
         /// It keeps and does not use; nothing was lost.
@@ -70,8 +74,10 @@ pub fn statements(tasks: &[Task]) -> Vec<Statement> {
 fn of_task(task: &Task) -> Statement {
     let found_any = task.results.iter().any(|result| result.found.items() > 0);
     let holds_any = task.results.iter().any(CategoryResult::holds_anything);
+    let by_person = task.reason == Some(TaskReason::ResolvedByPerson);
     let standing = match (task.state, task.kind()) {
         (TaskState::Done, _) if !holds_any => Standing::NothingHeld,
+        (TaskState::Done, kind) if by_person && kind != TaskKind::Collect => Standing::Stated,
         (TaskState::Done, TaskKind::Erase) => Standing::Erased,
         (TaskState::Done, TaskKind::Rectify) => Standing::Rectified,
         (TaskState::Done, TaskKind::Restrict) if is_lift(task) => Standing::Unrestricted,
@@ -79,6 +85,7 @@ fn of_task(task: &Task) -> Statement {
         (TaskState::Done, TaskKind::Object | TaskKind::WithdrawConsent) => Standing::Stopped,
         (TaskState::Done, _) if found_any => Standing::Collected,
         (TaskState::Done, _) => Standing::Withheld,
+        (TaskState::Skipped, _) if by_person => Standing::Waived,
         (TaskState::Skipped, _) => Standing::NotAsked,
         (TaskState::Refused, _) => Standing::Refused,
         (_, _)

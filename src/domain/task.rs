@@ -18,6 +18,9 @@
 //! | pending, working, verifying | retry | the same, at once |
 //! | skipped | replan | blocked |
 //! | needs_attention | replan | blocked |
+//! | pending, working, needs_attention | resolve | done |
+//! | pending, working, needs_attention | waive | skipped |
+//! | needs_attention | refuse | refused |
 //! | blocked, pending, working, verifying, needs_attention | cancel | cancelled |
 //!
 //! Everything else is an [`IllegalTransition`]. `docs/states.md` is printed from this table.
@@ -104,6 +107,10 @@ named! {
         ChangeUnconfirmed = "change_unconfirmed",
         /// A legal hold covers the subject.
         LegalHold = "legal_hold",
+        /// A person has to do it, or has not done it in time: nothing answers by itself there.
+        AwaitsPerson = "awaits_person",
+        /// A person finished, waived or refused it.
+        ResolvedByPerson = "resolved_by_person",
     }
 }
 
@@ -132,8 +139,12 @@ named! {
         Change = "change",
         /// All done.
         Finish = "finish",
-        /// The downstream refuses.
+        /// The downstream, or a person in its stead, refuses.
         Refuse = "refuse",
+        /// A person did it, or found that there is nothing to do.
+        Resolve = "resolve",
+        /// A person decides that it is not done.
+        Waive = "waive",
         /// No further attempt makes sense without a person.
         GiveUp = "give_up",
         /// A person wants another attempt.
@@ -154,13 +165,14 @@ impl TaskState {
             (S::Blocked, E::Unblock)
             | (S::Working, E::Forget)
             | (S::NeedsAttention | S::Refused, E::Retry) => Ok(S::Pending),
-            (S::Blocked, E::Skip) => Ok(S::Skipped),
+            (S::Blocked, E::Skip) | (S::Pending | S::Working | S::NeedsAttention, E::Waive) => Ok(S::Skipped),
             (S::Pending | S::Working | S::Verifying, E::Postpone | E::Retry)
             | (S::Pending, E::Note | E::Hold | E::Unhold) => Ok(self),
             (S::Pending | S::Working, E::Accept) => Ok(S::Working),
             (S::Pending | S::Working, E::Erase | E::Change) => Ok(S::Verifying),
-            (S::Pending | S::Working | S::Verifying, E::Finish) => Ok(S::Done),
-            (S::Pending | S::Working, E::Refuse) => Ok(S::Refused),
+            (S::Pending | S::Working | S::Verifying, E::Finish)
+            | (S::Pending | S::Working | S::NeedsAttention, E::Resolve) => Ok(S::Done),
+            (S::Pending | S::Working | S::NeedsAttention, E::Refuse) => Ok(S::Refused),
             (S::Pending | S::Working | S::Verifying, E::GiveUp) => Ok(S::NeedsAttention),
             (S::Skipped | S::NeedsAttention, E::Replan) => Ok(S::Blocked),
             (S::Blocked | S::Pending | S::Working | S::Verifying | S::NeedsAttention, E::Cancel) => {
@@ -180,7 +192,9 @@ impl TaskState {
                 | E::Erase
                 | E::Change
                 | E::Refuse
-                | E::Replan,
+                | E::Replan
+                | E::Resolve
+                | E::Waive,
             )
             | (S::Blocked | S::Done | S::Skipped | S::Refused | S::NeedsAttention | S::Cancelled, _) => {
                 Err(IllegalTransition { from: self.as_str(), event: event.as_str() })

@@ -14,6 +14,7 @@ mod counts;
 mod describe;
 mod failure;
 mod json;
+mod person;
 mod registry;
 #[cfg(test)]
 mod tests;
@@ -25,4 +26,5 @@ pub use client::{Client, Collect};
 pub use collection::Collection;
 pub use counts::{Count, Counts};
 pub use failure::Failure;
+pub use person::{HandedIn, Message, Said, said};
 pub use registry::{Error, Registry, Settings};

@@ -1,11 +1,15 @@
 //! The registered downstreams, by name.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use tonic::transport::Endpoint;
 
 use super::Client;
-use crate::domain::{Faults, lane::Rate, subject};
+use crate::domain::{Capabilities, Faults, lane::Rate, subject};
 
 /// Pings are no more frequent than this: a dead connection is noticed soon enough, and an idle one costs nothing.
 const PING_INTERVAL_MIN: Duration = Duration::from_secs(20);
@@ -53,6 +57,8 @@ pub struct Error(pub Faults);
 #[derive(Clone)]
 pub struct Registry {
     clients: Arc<BTreeMap<String, Arc<Client>>>,
+    /// Those that people answer for, with what the configuration says of them.
+    manual: Arc<BTreeMap<String, Capabilities>>,
 }
 
 impl Registry {
@@ -77,17 +83,35 @@ impl Registry {
                 Err(rule) => faults.push(format!("{path}.endpoint"), rule),
             }
         }
-        faults.or(Self { clients: Arc::new(clients) }).map_err(Error)
+        faults.or(Self { clients: Arc::new(clients), manual: Arc::default() }).map_err(Error)
     }
 
-    /// The client of this downstream.
+    /// The same, with these manual downstreams besides. Their names are in no settings.
+    #[must_use]
+    pub fn with_manual(self, manual: BTreeMap<String, Capabilities>) -> Self {
+        Self { manual: Arc::new(manual), ..self }
+    }
+
+    /// What the configuration says of this downstream, if people answer for it.
+    pub fn manual(&self, name: &str) -> Option<&Capabilities> {
+        self.manual.get(name)
+    }
+
+    /// Whether there is such a downstream.
+    pub fn knows(&self, name: &str) -> bool {
+        self.clients.contains_key(name) || self.manual.contains_key(name)
+    }
+
+    /// The client of this downstream; a manual one has none.
     pub fn get(&self, name: &str) -> Option<Arc<Client>> {
         self.clients.get(name).cloned()
     }
 
     /// The names, sorted.
-    pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
-        self.clients.keys().map(String::as_str)
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let names: BTreeSet<&str> =
+            self.clients.keys().chain(self.manual.keys()).map(String::as_str).collect();
+        names.into_iter()
     }
 }
 

@@ -9,10 +9,13 @@ use jiff::{SignedDuration, Timestamp};
 use super::Error;
 use crate::domain::{
     Ask, Capabilities, Case, CaseId, CaseState, CategoryOutcome, Details, Ground, Hold, HoldId, Identifier,
-    Lane, Particulars, Right, Scope, Subject, Task, TaskReason, TaskState,
+    Lane, Notice, NoticeType, Particulars, Right, Scope, Subject, Task, TaskId, TaskReason, TaskState,
     clock::Clocks,
     verification::{Assurance, Evidence},
 };
+use crate::downstream::Said;
+
+pub use super::person::{Broken, HandingIn};
 
 /// A checked request for a case.
 #[derive(Clone, Debug)]
@@ -41,6 +44,8 @@ pub struct NewCase {
     pub evidence: Vec<Evidence>,
     /// What exactly is asked for, beyond the right.
     pub particulars: Particulars,
+    /// Whether the subject is a minor.
+    pub minor: bool,
     /// What else is personal.
     pub details: Details,
     /// The W3C `traceparent` of the caller, if there is one.
@@ -65,6 +70,8 @@ pub struct OpenedCase {
     pub view: CaseView,
     /// Whether its request id had opened it before.
     pub replayed: bool,
+    /// Whether it is a case that was open already, instead of a new one.
+    pub joined: bool,
 }
 
 /// What is known of a finished export without reading it.
@@ -244,7 +251,9 @@ pub struct Receipt {
 pub struct DownstreamView {
     /// Its name.
     pub name: String,
-    /// Where it is called.
+    /// Whether people answer for it.
+    pub manual: bool,
+    /// Where it is called; empty if people answer for it.
     pub endpoint: String,
     /// What it said last, if ever.
     pub capabilities: Option<Capabilities>,
@@ -271,4 +280,69 @@ pub struct Check {
     pub error: Option<String>,
     /// How long the call took.
     pub latency: SignedDuration,
+}
+
+/// Which notices to read.
+#[derive(Clone, Debug, Default)]
+pub struct NoticeFilter {
+    /// Only those after this sequence.
+    pub after: u64,
+    /// Only of these types; empty means all.
+    pub types: Vec<NoticeType>,
+}
+
+/// Notices in their order.
+#[derive(Clone, Debug)]
+pub struct NoticePage {
+    /// The notices.
+    pub notices: Vec<Notice>,
+    /// Everything up to this sequence has been looked at.
+    pub through: u64,
+    /// Whether there is more now.
+    pub more: bool,
+}
+
+/// A webhook as it is shown.
+#[derive(Clone, Debug)]
+pub struct WebhookView {
+    /// Its name.
+    pub name: String,
+    /// What it is sent; empty means everything.
+    pub types: Vec<NoticeType>,
+    /// Since when it is not called any more.
+    pub disabled_at: Option<Timestamp>,
+    /// Failures in a row.
+    pub failures: u32,
+    /// Until when it rests.
+    pub held_until: Option<Timestamp>,
+    /// Why it failed last.
+    pub last_error: Option<String>,
+    /// Notices that it has not taken.
+    pub undelivered: u64,
+    /// When the oldest of them happened.
+    pub oldest_at: Option<Timestamp>,
+}
+
+/// What a person says of a task, in the stead of its downstream.
+#[derive(Clone, Debug)]
+pub struct Resolution {
+    /// Which task.
+    pub task_id: TaskId,
+    /// Who says so.
+    pub by: String,
+    /// Why, in clear: no personal data. May be empty.
+    pub note: String,
+    /// What became of it.
+    pub outcome: ResolvedAs,
+}
+
+/// What a person says became of a task.
+#[derive(Clone, Debug)]
+pub enum ResolvedAs {
+    /// What a downstream would have said: done, or refused.
+    Said(Said),
+    /// There is nothing of the subject.
+    NothingHeld,
+    /// It is not done, and nobody will.
+    Waived,
 }

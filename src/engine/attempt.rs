@@ -141,6 +141,9 @@ async fn step(
     token: Uuid,
 ) -> Result<Step, Trouble> {
     let ClaimedTask { task, progress } = claimed;
+    if engine.0.registry.manual(&task.downstream).is_some() {
+        return hand_to_person(engine, &task).await;
+    }
     let key = engine.case_key(stored)?;
     let gone = || Error::NotFound { resource: "subject", id: stored.case.id.to_string() };
     let subject =
@@ -170,6 +173,19 @@ async fn step(
             if attempt.task.results.is_empty() { attempt.note().await } else { attempt.change().await }
         }
     }
+}
+
+/// A task of a manual downstream, unless a legal hold stops it: then nobody is to do it yet.
+async fn hand_to_person(engine: &Engine, task: &Task) -> Result<Step, Trouble> {
+    if task.takes_away() && task.state == TaskState::Pending {
+        if let Some(hold) = engine.0.store.hold_on(task.case_id).await? {
+            return Ok(Step::Held(hold));
+        }
+        if task.is_held() {
+            return Ok(Step::Unheld);
+        }
+    }
+    Ok(Step::HandedToPerson)
 }
 
 impl Engine {

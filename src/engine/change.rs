@@ -87,7 +87,10 @@ impl Attempt {
 }
 
 /// Adds the outcomes. After a retry there is one already: what was done adds up, what is kept is as it is now.
-fn with_outcomes(mut results: Vec<CategoryResult>, outcomes: Vec<CategoryOutcome>) -> Vec<CategoryResult> {
+pub(super) fn with_outcomes(
+    mut results: Vec<CategoryResult>,
+    outcomes: Vec<CategoryOutcome>,
+) -> Vec<CategoryResult> {
     for mut outcome in outcomes {
         let Some(result) = results.iter_mut().find(|result| result.category == outcome.category) else {
             continue;

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     domain::{Ask, CategoryResult, sighting::Probe},
     downstream::{Collect, Counts, Item},
-    export::{Collected, Collector, Counter, Part, Place, Progress, Sink},
+    export::{self, Collected, Collector, Counter, Part, Place, Progress, Sink},
     vault::CaseKey,
 };
 
@@ -83,25 +83,10 @@ impl Attempt {
         };
         let mut collection = self.client.collect(ask).await?;
         while let Some(item) = collection.next().await? {
-            let taken = match item {
-                Item::Record { category, json } => sink.record(&category, &json).await,
-                Item::FileBegin { category, name, media_type } => {
-                    sink.file_begin(&category, &name, &media_type)
-                }
-                Item::FileChunk(data) => sink.file_chunk(&data).await,
-                Item::FileEnd { sha256 } => sink.file_end(&sha256).await,
-                Item::Withheld { category, withheld } => sink.withheld(&category, withheld),
-                Item::ResumeToken(token) => match sink.checkpoint(&token).await {
-                    Ok(Some(progress)) => {
-                        let counts = collection.counts().clone();
-                        self.save(&Checkpoint { progress, counts }).await?;
-                        Ok(())
-                    }
-                    Ok(None) => Ok(()),
-                    Err(error) => Err(error),
-                },
-            };
-            taken?;
+            if let Some(progress) = take(&mut sink, item).await? {
+                let counts = collection.counts().clone();
+                self.save(&Checkpoint { progress, counts }).await?;
+            }
         }
         Ok(sink.finish().await?)
     }
@@ -126,18 +111,35 @@ impl Attempt {
         Ok(())
     }
 
-    /// One result for each category that was asked for, in that order, zeros included.
-    fn complete(&self, mut results: Vec<CategoryResult>) -> Vec<CategoryResult> {
-        let categories = self.task.ask.categories();
-        let mut take = |name: &str| {
-            let position = results.iter().position(|result| result.category == name)?;
-            Some(results.swap_remove(position))
-        };
-        categories.into_iter().map(|name| take(name).unwrap_or_else(|| CategoryResult::new(name))).collect()
+    fn complete(&self, results: Vec<CategoryResult>) -> Vec<CategoryResult> {
+        complete(&self.task.ask, results)
     }
 }
 
-fn seal_parts(key: &CaseKey, parts: &[Part]) -> Result<Vec<u8>, crate::vault::Error> {
+/// One result for each category that was asked for, in that order, zeros included.
+pub(super) fn complete(ask: &Ask, mut results: Vec<CategoryResult>) -> Vec<CategoryResult> {
+    let mut take = |name: &str| {
+        let position = results.iter().position(|result| result.category == name)?;
+        Some(results.swap_remove(position))
+    };
+    ask.categories().into_iter().map(|name| take(name).unwrap_or_else(|| CategoryResult::new(name))).collect()
+}
+
+/// Takes one item. Answers what to save if it is a resume token, and enough came since the last one.
+pub(super) async fn take(sink: &mut Sink, item: Item) -> Result<Option<Progress>, export::Error> {
+    match item {
+        Item::Record { category, json } => sink.record(&category, &json).await?,
+        Item::FileBegin { category, name, media_type } => sink.file_begin(&category, &name, &media_type)?,
+        Item::FileChunk(data) => sink.file_chunk(&data).await?,
+        Item::FileEnd { sha256 } => sink.file_end(&sha256).await?,
+        Item::Withheld { category, withheld } => sink.withheld(&category, withheld)?,
+        Item::ResumeToken(token) => return sink.checkpoint(&token).await,
+    }
+    Ok(None)
+}
+
+/// Seals the list of parts.
+pub(super) fn seal_parts(key: &CaseKey, parts: &[Part]) -> Result<Vec<u8>, crate::vault::Error> {
     let json = zeroize::Zeroizing::new(serde_json::to_vec(parts).expect("parts are JSON"));
     key.seal(PARTS, &json)
 }

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use super::{CaseView, Engine, Error, due};
 use crate::{
-    domain::{CaseEvent, CaseId, CaseState, CaseWork, TaskEvent, TaskId, TaskState, handling::Handling},
+    domain::{
+        CaseEvent, CaseId, CaseReason, CaseState, CaseWork, TaskEvent, TaskId, TaskState, handling::Handling,
+    },
     store::{self, CaseFile},
 };
 
@@ -40,8 +42,13 @@ pub(super) fn pass(file: &mut CaseFile, handling: &Handling) -> Result<(), store
         file.move_case(CaseEvent::Approve, None)?;
         file.detail("asked", false.into());
     }
+    if file.case.state == CaseState::AwaitingApproval && file.case.proceedings.circumstances.excessive {
+        file.case.reason = Some(CaseReason::ExcessiveCandidate);
+    }
     if file.case.state == CaseState::InProgress {
-        file.case.proceedings.start_at = handling.start_at(file.case.right, file.now);
+        // A minor's erasure begins at once.
+        let waits = !file.case.proceedings.circumstances.minor;
+        file.case.proceedings.start_at = handling.start_at(file.case.right, file.now).filter(|_| waits);
     }
     start_or_wait(file);
     Ok(())

@@ -106,7 +106,7 @@ impl Engine {
     /// Tasks of downstreams that are no longer registered need a person: nobody would ever claim them.
     async fn give_up_orphans(&self) -> Result<(), Error> {
         for name in self.0.store.backlog().await?.into_keys() {
-            if self.0.registry.get(&name).is_some() {
+            if self.0.registry.knows(&name) {
                 continue;
             }
             loop {

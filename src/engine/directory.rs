@@ -17,6 +17,9 @@ use crate::{
     telemetry::metrics,
 };
 
+/// Tasks of a manual downstream that are handed to people at once: that takes a commit, and no call.
+const MANUAL_AT_ONCE: u32 = 16;
+
 #[derive(Clone, Default)]
 pub(super) struct Known {
     pub(super) capabilities: Option<Arc<Capabilities>>,
@@ -33,8 +36,13 @@ impl Directory {
     pub(super) async fn load(store: &Store, registry: &Registry) -> Result<Self, Error> {
         let mut known: BTreeMap<String, Known> =
             registry.names().map(|name| (name.to_owned(), Known::default())).collect();
+        for (name, known) in &mut known {
+            known.capabilities = registry.manual(name).cloned().map(Arc::new);
+        }
         for stored in store.downstreams().await? {
-            if let Some(known) = known.get_mut(&stored.name) {
+            if let Some(known) =
+                known.get_mut(&stored.name).filter(|_| registry.manual(&stored.name).is_none())
+            {
                 known.capabilities = Some(Arc::new(stored.capabilities));
                 known.described_at = Some(stored.described_at);
             }
@@ -118,7 +126,7 @@ impl Engine {
 
     /// Asks one of them now what it holds, and says how that went.
     pub async fn check(&self, name: &str) -> Result<Check, Error> {
-        if self.0.registry.get(name).is_none() {
+        if !self.0.registry.knows(name) {
             return Err(unknown(name));
         }
         let before = self.0.clock.now();
@@ -129,6 +137,9 @@ impl Engine {
 
     /// Asks a downstream what it holds and keeps the answer. The error is fit to be shown.
     pub(super) async fn describe(&self, name: &str) -> Result<(), String> {
+        if self.0.registry.manual(name).is_some() {
+            return Ok(());
+        }
         let Some(client) = self.0.registry.get(name) else { return Err("not registered".to_owned()) };
         let capabilities = match client.describe().await {
             Ok(capabilities) => capabilities,
@@ -151,7 +162,8 @@ impl Engine {
 
     /// How many calls a downstream gets at once: as configured, and no more than it asked for.
     pub(super) fn parallel_calls(&self, name: &str) -> u32 {
-        let configured = self.0.registry.get(name).map_or(1, |client| client.settings().parallel_calls);
+        let configured =
+            self.0.registry.get(name).map_or(MANUAL_AT_ONCE, |client| client.settings().parallel_calls);
         let wanted =
             self.0.directory.get(name).and_then(|known| known.capabilities).map_or(0, |c| c.parallel_calls);
         if wanted == 0 { configured } else { configured.min(wanted) }
@@ -160,6 +172,7 @@ impl Engine {
     fn view(&self, name: &str, known: Known, (backlog, under_way): (u64, u32)) -> DownstreamView {
         DownstreamView {
             name: name.to_owned(),
+            manual: self.0.registry.manual(name).is_some(),
             endpoint: self.0.registry.get(name).map(|c| c.settings().endpoint.clone()).unwrap_or_default(),
             capabilities: known.capabilities.as_deref().cloned(),
             described_at: known.described_at,

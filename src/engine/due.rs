@@ -78,22 +78,34 @@ fn look(
 }
 
 fn give_up_unreachable(file: &mut CaseFile, lanes: &BTreeMap<String, Lane>) -> Result<(), store::Error> {
-    let mut lost: Vec<(TaskId, &str)> = Vec::new();
+    let mut lost: Vec<(TaskId, TaskReason, &str)> = Vec::new();
     for task in file.tasks.iter().filter(|task| may_be_given_up(task) && !file.is_leased(task.id)) {
+        if task.reason == Some(TaskReason::AwaitsPerson) {
+            lost.push((task.id, TaskReason::AwaitsPerson, "nobody had done it when the case was due"));
+            continue;
+        }
         match lanes.get(&task.downstream) {
             Some(lane) if lane.pause.is_some() => {
-                lost.push((task.id, "the downstream was paused when the case was due"));
+                lost.push((
+                    task.id,
+                    TaskReason::Unavailable,
+                    "the downstream was paused when the case was due",
+                ));
             }
             Some(lane) if lane.is_shut() => {
-                lost.push((task.id, "the downstream could not be reached when the case was due"));
+                lost.push((
+                    task.id,
+                    TaskReason::Unavailable,
+                    "the downstream could not be reached when the case was due",
+                ));
             }
             _ => {}
         }
     }
-    for (task, why) in lost {
+    for (task, reason, why) in lost {
         file.task_mut(task)?.last_error = Some(why.to_owned());
         file.set_progress(task, None);
-        file.move_task(task, TaskEvent::GiveUp, Some(TaskReason::Unavailable))?;
+        file.move_task(task, TaskEvent::GiveUp, Some(reason))?;
     }
     Ok(())
 }

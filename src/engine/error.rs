@@ -14,7 +14,7 @@ pub enum Error {
     /// There is no such thing.
     #[error("no such {resource}")]
     NotFound {
-        /// `case`, `task` or `downstream`.
+        /// `case`, `task`, `downstream` or `webhook`.
         resource: &'static str,
         /// As it was asked for.
         id: String,
@@ -70,6 +70,18 @@ pub enum Error {
         /// Since when.
         at: jiff::Timestamp,
     },
+    /// Notices after the asked sequence are no longer kept: some may have been missed.
+    #[error("notices before {oldest} are no longer kept")]
+    NoticesGone {
+        /// The first sequence that is kept.
+        oldest: u64,
+    },
+    /// The subject has an open case of the same right and scope, and policy refuses another one.
+    #[error("the subject has an open case of this right")]
+    DuplicateCase {
+        /// That case.
+        case_id: CaseId,
+    },
     /// Too much at once.
     #[error("overloaded")]
     Overloaded,
@@ -109,6 +121,10 @@ impl From<store::Error> for Error {
             store::Error::Illegal(illegal) => Self::IllegalState(illegal),
             store::Error::Gone(resource) => Self::NotFound { resource, id: String::new() },
             store::Error::Overloaded => Self::Overloaded,
+            store::Error::Duplicate(case_id) => Self::DuplicateCase { case_id },
+            store::Error::JoinedByAnother(case_id) => {
+                Self::RequestIdReused { case_id, differs: vec!["body".to_owned()] }
+            }
             store::Error::Unavailable(_) => {
                 Self::Unavailable { what: "the database", source: Box::new(error) }
             }

@@ -11,6 +11,7 @@ mod change;
 mod check;
 mod collect;
 mod confirm;
+mod courier;
 mod deadline;
 mod decide;
 mod desk;
@@ -23,8 +24,10 @@ mod hold;
 mod judge;
 mod lane;
 mod lease;
+mod notice;
 mod open;
 mod pause;
+mod person;
 mod plan;
 mod preview;
 mod read;
@@ -33,6 +36,7 @@ mod refuse;
 mod release;
 mod resolve;
 mod retry;
+mod sequencer;
 mod settle;
 mod sweep;
 mod timekeeping;
@@ -41,6 +45,7 @@ mod watch;
 use std::{sync::Arc, time::Duration};
 
 use jiff::SignedDuration;
+use sha2::{Digest as _, Sha256};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -50,10 +55,11 @@ pub use error::Error;
 
 use crate::{
     clock::Clock,
-    domain::{Period, breaker, handling::Handling, retention, retry::Policy},
+    domain::{Duplicates, Period, breaker, handling::Handling, retention, retry::Policy},
     downstream::Registry,
     export::{Controller, Storage},
-    store::Store,
+    notice::Webhooks,
+    store::{Store, Subscription},
     vault::KeyRing,
 };
 use directory::Directory;
@@ -77,6 +83,14 @@ pub struct Settings {
     pub export_lives: Period,
     /// What is retained, anonymised or restricted instead of erased.
     pub retention: retention::Policy,
+    /// What is done about a case whose subject has an open case of the same right and scope.
+    pub duplicates: Duplicates,
+    /// Cases of one right that a subject may open within `excessive_within`, up to 100. 0: any number.
+    pub excessive_cases: u32,
+    /// See `excessive_cases`.
+    pub excessive_within: Period,
+    /// How long notices can be read again, and may still be delivered.
+    pub notices_kept: Period,
     /// How failures are retried.
     pub retry: Policy,
     /// When a downstream that fails again and again is left alone.
@@ -96,6 +110,8 @@ pub struct Tools {
     pub ring: KeyRing,
     /// The downstreams.
     pub registry: Registry,
+    /// Whom notices are sent to.
+    pub webhooks: Webhooks,
     /// Time, ids and chance.
     pub clock: Arc<dyn Clock>,
     /// Who answers for the data: named in exports and receipts.
@@ -109,6 +125,7 @@ struct Shared {
     storage: Storage,
     ring: KeyRing,
     registry: Registry,
+    webhooks: Webhooks,
     directory: Directory,
     clock: Arc<dyn Clock>,
     controller: Controller,
@@ -139,9 +156,10 @@ pub struct Lanes {
 impl Engine {
     /// An engine that answers, but does not work yet.
     pub async fn new(tools: Tools) -> Result<Self, Error> {
-        let Tools { store, storage, ring, registry, clock, controller, settings } = tools;
+        let Tools { store, storage, ring, registry, webhooks, clock, controller, settings } = tools;
         timekeeping::synchronise(&store, &*clock).await?;
         store.register(registry.names()).await?;
+        subscribe(&store, &webhooks).await?;
         store.hand_back_of_the_dead(clock.now()).await?;
         let directory = Directory::load(&store, &registry).await?;
         let (leases, stopping) = (Leases::default(), CancellationToken::new());
@@ -150,6 +168,7 @@ impl Engine {
             storage,
             ring,
             registry,
+            webhooks,
             directory,
             clock,
             controller,
@@ -180,12 +199,32 @@ impl Engine {
         for name in self.0.registry.names() {
             running.spawn(lane::run(self.clone(), name.to_owned(), stop.clone()));
         }
+        for webhook in self.0.webhooks.iter() {
+            running.spawn(courier::run(self.clone(), Arc::clone(webhook), stop.clone()));
+        }
+        running.spawn(sequencer::run(self.clone(), stop.clone()));
         running.spawn(desk::run(self.clone(), stop.clone()));
         running.spawn(directory::keep_describing(self.clone(), stop.clone()));
         running.spawn(self.clone().keep_counting(stop.clone()));
         running.spawn(timekeeping::keep(self.clone(), stop));
         Lanes { engine: self.clone(), running }
     }
+}
+
+/// Has notices kept for these webhooks from now on.
+async fn subscribe(store: &Store, webhooks: &Webhooks) -> Result<(), Error> {
+    let endpoint = |url: &str| hex::encode(Sha256::digest(url));
+    let named: Vec<(String, String)> = webhooks
+        .iter()
+        .map(|webhook| (webhook.settings().name.clone(), endpoint(&webhook.settings().url)))
+        .collect();
+    store.register_webhooks(&named).await?;
+    let subscription = |webhook: &Arc<crate::notice::Webhook>| Subscription {
+        webhook: webhook.settings().name.clone(),
+        types: webhook.settings().types.clone(),
+    };
+    store.subscribe(webhooks.iter().map(subscription).collect());
+    Ok(())
 }
 
 impl Lanes {

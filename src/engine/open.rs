@@ -11,16 +11,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use sha2::{Digest as _, Sha256};
+
 use super::{CaseView, Engine, Error, NewCase, OpenedCase, plan};
 use crate::{
     domain::{
-        Case, CaseId, CaseState, CaseWork, Details, FollowUps, Proceedings, Subject, Wish, advance,
+        Case, CaseId, CaseState, CaseWork, Circumstances, Details, FollowUps, Proceedings, Right, Scope,
+        Subject, Wish, advance,
         clock::Anchor,
         decision::Approval,
         handling::Handling,
         verification::{Assurance, Verification},
     },
-    store::{Existing, Opened, Opening, due_again},
+    store::{Existing, Opened, Opening, Repeats, due_again},
     vault::{CaseKey, KeyRing},
 };
 
@@ -43,11 +46,15 @@ impl Engine {
                 return self.replay(&new, existing).await;
             }
         };
-        let opening = self.opening(&new, regimes)?;
+        let mut opening = self.opening(&new, regimes)?;
         match self.0.store.insert(opening.clone()).await? {
-            Opened::New => {
+            Opened::New(findings) => {
+                findings.apply(&mut opening);
                 let view = CaseView { case: opening.case, tasks: opening.tasks, export: None };
-                Ok(OpenedCase { view, replayed: false })
+                Ok(OpenedCase { view, replayed: false, joined: false })
+            }
+            Opened::Joined(case) => {
+                Ok(OpenedCase { view: self.case(case).await?, replayed: false, joined: true })
             }
             Opened::Existing(existing) => self.replay(&new, existing).await,
         }
@@ -56,7 +63,7 @@ impl Engine {
     async fn replay(&self, new: &NewCase, existing: Existing) -> Result<OpenedCase, Error> {
         let differs = differences(new, &self.0.ring, &existing);
         if differs.is_empty() {
-            Ok(OpenedCase { view: self.case(existing.case.id).await?, replayed: true })
+            Ok(OpenedCase { view: self.case(existing.case.id).await?, replayed: true, joined: false })
         } else {
             Err(Error::RequestIdReused { case_id: existing.case.id, differs })
         }
@@ -109,6 +116,9 @@ impl Engine {
         };
         let key = CaseKey::generate()?;
         Ok(Opening {
+            sameness: sameness(new.right, &new.scope),
+            repeats: self.repeats(now),
+            digest: self.0.ring.digest(whole(new, &self.0.ring).as_bytes()),
             key: self.0.ring.wrap(&key, case.id)?,
             subject: seal_subject(&key, &new.subject)?,
             details: seal_details(&key, &new.details)?,
@@ -158,12 +168,50 @@ fn begin(
         approval,
         particulars: new.particulars.clone(),
         follow_ups: FollowUps::default(),
+        circumstances: circumstances(new),
         refusal: None,
-        start_at: handling.start_at(new.right, now).filter(|_| state == CaseState::InProgress),
+        start_at: handling.start_at(new.right, now).filter(|_| state == CaseState::InProgress && !new.minor),
         when_due: handling.when_due,
         deliver_at: None,
     };
     (state, proceedings)
+}
+
+impl Engine {
+    /// What policy says about subjects that ask again.
+    fn repeats(&self, now: jiff::Timestamp) -> Repeats {
+        let settings = &self.0.settings;
+        let most = settings.excessive_cases;
+        Repeats {
+            duplicates: settings.duplicates,
+            excessive: (most > 0).then(|| (most, settings.excessive_within.before(now))),
+        }
+    }
+}
+
+/// What is special about the case, as far as the caller says so.
+fn circumstances(new: &NewCase) -> Circumstances {
+    let guardian = new.details.guardian.as_ref();
+    Circumstances {
+        minor: new.minor,
+        guardian_identifier_kinds: guardian
+            .map(|known| known.kinds().into_iter().collect())
+            .unwrap_or_default(),
+        ..Circumstances::default()
+    }
+}
+
+/// Cases of one subject are duplicates if this is the same. Half of a SHA-256 is far more than a person's cases need.
+fn sameness(right: Right, scope: &Scope) -> String {
+    let text = json!([right, scope]).to_string();
+    hex::encode(&Sha256::digest(text)[..16])
+}
+
+/// All that a caller asks for, as text, to be digested.
+fn whole(new: &NewCase, ring: &KeyRing) -> String {
+    let subject = ring.pseudonym(&new.subject);
+    json!([new.right, subject, new.received_at, new.scope, new.labels, new.policy_version, asked(new, ring),])
+        .to_string()
 }
 
 /// Keyed digests of what only some cases are opened with, by field. Each field that a caller may set and that no column
@@ -177,9 +225,12 @@ fn asked(new: &NewCase, ring: &KeyRing) -> BTreeMap<String, String> {
         ("corrections", json!(new.details.corrections)),
         ("uses", json!(particulars.uses)),
         ("purposes", json!(particulars.purposes)),
-        ("lift", json!(particulars.lift.then_some(true))),
+        ("lift", json!(particulars.lift)),
+        ("minor", json!(new.minor)),
+        ("guardian", json!(new.details.guardian)),
     ];
-    let is_set = |value: &Value| !(value == &json!("") || value == &json!([]) || value.is_null());
+    let empty = [json!(""), json!([]), json!(false), Value::Null];
+    let is_set = |value: &Value| !empty.contains(value);
     let digest =
         |(field, value): (&str, Value)| (field.to_owned(), ring.digest(value.to_string().as_bytes()));
     fields.into_iter().filter(|(_, value)| is_set(value)).map(digest).collect()

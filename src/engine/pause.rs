@@ -31,7 +31,7 @@ impl Engine {
         name: &str,
         change: impl FnMut(&mut Lane) + Send + 'static,
     ) -> Result<DownstreamView, Error> {
-        if self.0.registry.get(name).is_none() {
+        if !self.0.registry.knows(name) {
             return Err(unknown(name));
         }
         let lane = self.0.store.change_lane(name, change).await?;

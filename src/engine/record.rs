@@ -45,6 +45,8 @@ pub(super) enum Step {
         /// When to ask again.
         poll_after: SignedDuration,
     },
+    /// A person has to do it.
+    HandedToPerson,
     /// The downstream does not know it any more.
     Forgotten,
     /// The downstream says it erased.
@@ -74,6 +76,7 @@ impl Step {
             Self::Held(_) => "held",
             Self::Unheld => "unheld",
             Self::Accepted { .. } => "accepted",
+            Self::HandedToPerson => "handed_to_person",
             Self::Forgotten => "forgotten",
             Self::Erased(_) => "erased",
             Self::Changed(_) => "changed",
@@ -239,6 +242,11 @@ fn take_step(file: &mut CaseFile, id: TaskId, step: &Step) -> Result<(), store::
             file.move_task(id, TaskEvent::Accept, None)
         }
         Step::Held(_) | Step::Unheld => Ok(()),
+        Step::HandedToPerson => {
+            // Nobody looks at it again by itself: it waits for ResolveTask, or for the case to be due.
+            task.due_at = None;
+            file.move_task(id, TaskEvent::Accept, Some(TaskReason::AwaitsPerson))
+        }
         Step::Forgotten => file.move_task(id, TaskEvent::Forget, None),
         Step::Erased(results) => {
             task.attempts = 0;

@@ -16,12 +16,12 @@ use uuid::Uuid;
 use super::{Engine, Error, open, plan};
 use crate::{
     domain::{
-        Ask, Case, CaseId, CaseState, CaseWork, Directive, IdentifierKind, Proceedings, Right, Scope, Task,
-        TaskKind, TaskReason, TaskState, Wish, advance,
+        Ask, Case, CaseId, CaseState, CaseWork, Directive, Duplicates, IdentifierKind, Proceedings, Right,
+        Scope, Task, TaskKind, TaskReason, TaskState, Wish, advance,
         follow_up::{FollowUp, FollowUps, Origin},
         plan::Planned,
     },
-    store::{CaseFile, Opened, Opening, StoredCase, due_again},
+    store::{CaseFile, Opened, Opening, Repeats, StoredCase, due_again},
     vault::CaseKey,
 };
 
@@ -43,7 +43,9 @@ impl Engine {
             let opening = self.follow_up(stored, &tasks, follow_up)?;
             let id = opening.case.id;
             let case_id = match self.0.store.insert(opening).await? {
-                Opened::New => id,
+                Opened::New(_) => id,
+                // Its repeats are allowed.
+                Opened::Joined(existing) => existing,
                 // A crash came between the opening and the note of it.
                 Opened::Existing(existing) => existing.case.id,
             };
@@ -106,6 +108,10 @@ impl Engine {
         };
         let key = CaseKey::generate()?;
         Ok(Opening {
+            // Nobody asks here, so it repeats nothing, and nothing is a duplicate of it.
+            sameness: case.id.to_string(),
+            repeats: Repeats { duplicates: Duplicates::Allow, excessive: None },
+            digest: String::new(),
             key: self.0.ring.wrap(&key, case.id)?,
             subject: open::seal_subject(&key, &subject)?,
             details: None,

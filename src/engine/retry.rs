@@ -39,12 +39,7 @@ fn retry(file: &mut CaseFile, id: TaskId, call_id: Uuid) -> Result<(), store::Er
     let kind = task.kind();
     let not_described = task.reason == Some(TaskReason::NotDescribed);
     if file.case.state != CaseState::InProgress {
-        file.move_case(CaseEvent::Reopen, None)?;
-        file.case.settled_at = None;
-        file.case.expires_at = None;
-        file.export = None;
-        file.set_manifest(None);
-        file.work = None;
+        reopen(file)?;
     }
     if not_described {
         file.work = Some((CaseWork::Plan, now));
@@ -60,6 +55,17 @@ fn retry(file: &mut CaseFile, id: TaskId, call_id: Uuid) -> Result<(), store::Er
     if kind == TaskKind::Resolve {
         reconsider(file, id)?;
     }
+    Ok(())
+}
+
+/// A case that had settled goes back to work.
+pub(super) fn reopen(file: &mut CaseFile) -> Result<(), store::Error> {
+    file.move_case(CaseEvent::Reopen, None)?;
+    file.case.settled_at = None;
+    file.case.expires_at = None;
+    file.export = None;
+    file.set_manifest(None);
+    file.work = None;
     Ok(())
 }
 

@@ -50,7 +50,7 @@ impl Engine {
 
 /// A UUIDv7 is its milliseconds first (RFC 9562, 5.7): the least of those that are made a lease after `at`. Attempts of
 /// a retry have greater ones, even if their clock is behind, for they begin after the sweep was claimed.
-fn first_id_after(at: Timestamp, lease: SignedDuration) -> Uuid {
+pub(super) fn first_id_after(at: Timestamp, lease: SignedDuration) -> Uuid {
     let millis = at.saturating_add(lease).unwrap_or(Timestamp::MAX).as_millisecond();
     Uuid::from_u128(u128::from(millis.unsigned_abs()) << 80)
 }

@@ -78,9 +78,10 @@ impl Facts {
             | S::Rectified
             | S::Restricted
             | S::Unrestricted
-            | S::Stopped => true,
+            | S::Stopped
+            | S::Stated => true,
             S::NotAsked => statement.reason != Some(RightNotSupported),
-            S::Unconfirmed | S::Refused | S::Failed => false,
+            S::Unconfirmed | S::Refused | S::Failed | S::Waived => false,
         })
     }
 }

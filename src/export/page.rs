@@ -129,7 +129,10 @@ fn page<'a>(facts: &'a Facts, services: &'a [Service<'a>]) -> Page<'a> {
     let holdings = || services.iter().flat_map(|service| &service.holdings);
     let sum = |count: fn(&Holding<'_>) -> u64| words::number(holdings().map(count).sum());
     let is_gap = |service: &&Service<'_>| {
-        matches!(service.statement.standing, Standing::Failed | Standing::Refused | Standing::Unconfirmed)
+        matches!(
+            service.statement.standing,
+            Standing::Failed | Standing::Refused | Standing::Unconfirmed | Standing::Waived
+        )
     };
     Page {
         case_id: facts.case.id.to_string(),

@@ -29,6 +29,8 @@ pub(super) const fn badge(standing: Standing) -> &'static str {
         Standing::Restricted => "Restricted",
         Standing::Unrestricted => "In use again",
         Standing::Stopped => "Stopped",
+        Standing::Stated => "Done by hand",
+        Standing::Waived => "Not done",
         Standing::Unconfirmed => "Not confirmed",
         Standing::Refused => "Refused",
         Standing::Failed => "Missing",
@@ -44,9 +46,14 @@ pub(super) const fn tone(standing: Standing) -> &'static str {
         | Standing::Rectified
         | Standing::Restricted
         | Standing::Unrestricted
-        | Standing::Stopped => "good",
+        | Standing::Stopped
+        | Standing::Stated => "good",
         Standing::NothingHeld | Standing::NotAsked => "calm",
-        Standing::Withheld | Standing::Unconfirmed | Standing::Refused | Standing::Failed => "gap",
+        Standing::Withheld
+        | Standing::Unconfirmed
+        | Standing::Refused
+        | Standing::Failed
+        | Standing::Waived => "gap",
     }
 }
 
@@ -63,6 +70,10 @@ pub(super) fn sentence(statement: &Statement) -> &'static str {
         (Standing::Restricted, _) => "This service keeps what it holds about you, and does not use it.",
         (Standing::Unrestricted, _) => "This service may use what it holds about you again.",
         (Standing::Stopped, _) => "This service stopped the uses that you asked it to stop.",
+        (Standing::Stated, _) => "People did this by hand for this service. Nothing could check it.",
+        (Standing::Waived, _) => {
+            "It was decided not to ask this service. Its data is missing from this copy."
+        }
         (Standing::Unconfirmed, _) => "This service holds more than it should after erasing.",
         (Standing::Refused, _) => "This service refused to hand its data out, for the reason below.",
         (Standing::NotAsked, Some(TaskReason::NoKnownIdentifier)) => {
@@ -77,6 +88,9 @@ pub(super) fn sentence(statement: &Statement) -> &'static str {
         (Standing::NotAsked, _) => "This service was not asked.",
         (Standing::Failed, Some(TaskReason::NotDescribed | TaskReason::DownstreamUnknown)) => {
             "This service could not be asked. Its data is missing from this copy."
+        }
+        (Standing::Failed, Some(TaskReason::AwaitsPerson)) => {
+            "People have to look for this service, and nobody has yet. Its data is missing from this copy."
         }
         (Standing::Failed, Some(TaskReason::Unavailable)) => {
             "This service could not be reached. Its data is missing from this copy."

@@ -96,6 +96,7 @@ impl Openings {
         match self.try_open(request).await {
             Ok(opened) => {
                 result.replayed = opened.replayed;
+                result.joined = opened.joined;
                 let mut case = convert::case(opened.view);
                 case.tasks.clear();
                 result.outcome = Some(Outcome::Case(case));

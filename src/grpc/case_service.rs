@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     domain::CaseId,
-    engine::{CaseView, Engine},
+    engine::{Broken, CaseView, Engine},
     proto::v1::{
         AcknowledgeCaseRequest, AcknowledgeCaseResponse, ApproveCaseRequest, ApproveCaseResponse,
         CancelCaseRequest, CancelCaseResponse, Case, ConfirmSubjectRequest, ConfirmSubjectResponse,
@@ -28,9 +28,9 @@ use crate::{
         GetCaseRequest, GetCaseResponse, GetReceiptRequest, GetReceiptResponse, ListCasesRequest,
         ListCasesResponse, OpenCaseRequest, OpenCaseResponse, OpenCasesRequest, OpenCasesResponse,
         PauseClockRequest, PauseClockResponse, PreviewCaseRequest, PreviewCaseResponse, RefuseCaseRequest,
-        RefuseCaseResponse, ResumeClockRequest, ResumeClockResponse, RetryTaskRequest, RetryTaskResponse,
-        WatchCaseRequest, WatchCaseResponse, case_service_server::CaseService,
-        download_export_response::Item,
+        RefuseCaseResponse, ResolveTaskRequest, ResolveTaskResponse, ResumeClockRequest, ResumeClockResponse,
+        RetryTaskRequest, RetryTaskResponse, WatchCaseRequest, WatchCaseResponse,
+        case_service_server::CaseService, download_export_response::Item,
     },
     telemetry::trace,
 };
@@ -74,7 +74,11 @@ impl CaseService for Service {
         caller.name().clone_into(&mut new.caller);
         new.trace_parent = trace::current();
         let opened = self.engine.open(new).await.map_err(status::from)?;
-        Ok(Response::new(OpenCaseResponse { case: shown(opened.view), replayed: opened.replayed }))
+        Ok(Response::new(OpenCaseResponse {
+            case: shown(opened.view),
+            replayed: opened.replayed,
+            joined: opened.joined,
+        }))
     }
 
     async fn open_cases(
@@ -256,6 +260,20 @@ impl CaseService for Service {
         let id = case_id(&request.get_ref().case_id)?;
         let view = self.engine.resume_clock(id).await.map_err(status::from)?;
         Ok(Response::new(ResumeClockResponse { case: shown(view) }))
+    }
+
+    async fn resolve_task(
+        &self,
+        request: Request<Streaming<ResolveTaskRequest>>,
+    ) -> Result<Response<ResolveTaskResponse>, Status> {
+        let _place = self.stream_place(&request)?;
+        let by = Caller::of(&request).name().to_owned();
+        let mut messages = request.into_inner();
+        let first = messages.message().await?;
+        let said = convert::resolution(first, by).map_err(status::bad_request)?;
+        let handed_in = messages.map(|message| message.map_err(|_| Broken).map(convert::handed_in));
+        let view = self.engine.resolve_task(said, handed_in.boxed()).await.map_err(status::from)?;
+        Ok(Response::new(ResolveTaskResponse { case: shown(view) }))
     }
 }
 

@@ -18,7 +18,7 @@ use tower::layer::util::{Identity, Stack};
 use super::{
     admission, case_service, downstream_service, hold_service,
     limits::{self, Limits},
-    rpc,
+    notice_service, rpc,
 };
 use crate::{
     engine::{Engine, Health},
@@ -26,13 +26,15 @@ use crate::{
         self,
         v1::{
             case_service_server::CaseServiceServer, downstream_service_server::DownstreamServiceServer,
-            hold_service_server::HoldServiceServer,
+            hold_service_server::HoldServiceServer, notice_service_server::NoticeServiceServer,
         },
     },
 };
 
 /// Requests are small: the largest holds 32 identifiers, 16 labels and a scope.
 const REQUEST_BYTES_MAX: usize = 1024 * 1024;
+/// A record, or a piece of a file, that a person hands in has 1 MiB itself.
+const HANDED_IN_BYTES_MAX: usize = REQUEST_BYTES_MAX + 4 * 1024;
 /// Calls at once on one connection. A caller with more opens another connection, or waits.
 const CALLS_PER_CONNECTION_MAX: u32 = 256;
 /// A caller that vanished without a word is noticed after this and the next …
@@ -49,10 +51,11 @@ const DATABASE: &str = "database";
 const STORAGE: &str = "storage";
 
 /// Our services.
-const SERVICES: [&str; 3] = [
+const SERVICES: [&str; 4] = [
     <CaseServiceServer<case_service::Service> as NamedService>::NAME,
     <DownstreamServiceServer<downstream_service::Service> as NamedService>::NAME,
     <HoldServiceServer<hold_service::Service> as NamedService>::NAME,
+    <NoticeServiceServer<notice_service::Service> as NamedService>::NAME,
 ];
 /// The others that are served.
 const FOREIGN_SERVICES: [&str; 3] = [
@@ -119,6 +122,7 @@ async fn router(
     let limits = Arc::new(Limits::new(limits));
     let cases = case_service::Service::new(engine.clone(), now, Arc::clone(&limits));
     let holds = hold_service::Service::new(engine.clone());
+    let notices = notice_service::Service::new(engine.clone(), Arc::clone(&limits));
     let downstreams = downstream_service::Service::new(engine);
     Server::builder()
         .layer(rpc::Layer)
@@ -127,9 +131,10 @@ async fn router(
         .concurrency_limit_per_connection(CALLS_PER_CONNECTION_MAX as usize)
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
-        .add_service(CaseServiceServer::new(cases).max_decoding_message_size(REQUEST_BYTES_MAX))
+        .add_service(CaseServiceServer::new(cases).max_decoding_message_size(HANDED_IN_BYTES_MAX))
         .add_service(DownstreamServiceServer::new(downstreams).max_decoding_message_size(REQUEST_BYTES_MAX))
         .add_service(HoldServiceServer::new(holds).max_decoding_message_size(REQUEST_BYTES_MAX))
+        .add_service(NoticeServiceServer::new(notices).max_decoding_message_size(REQUEST_BYTES_MAX))
         .add_service(tonic_health::pb::health_server::HealthServer::new(checks))
         .add_service(reflection().build_v1().expect("descriptors that are compiled in decode"))
         .add_service(reflection().build_v1alpha().expect("descriptors that are compiled in decode"))

@@ -78,6 +78,18 @@ pub(super) fn from(error: Error) -> Status {
             message,
             vec![("expire_time", at.to_string())],
         ),
+        Error::NoticesGone { oldest } => status(
+            Code::FailedPrecondition,
+            ErrorReason::Expired,
+            message,
+            vec![("oldest_sequence", oldest.to_string())],
+        ),
+        Error::DuplicateCase { case_id } => status(
+            Code::AlreadyExists,
+            ErrorReason::DuplicateCase,
+            message,
+            vec![("case_id", case_id.to_string())],
+        ),
         Error::Overloaded => overloaded(message, vec![], RETRY_AFTER),
         Error::Stopping => stopping(message),
         Error::Unavailable { .. } => {

@@ -12,7 +12,7 @@ use super::{
     case_file::Event,
     convert::{self, Turn},
     entity::{case, case_event, case_identifier, task},
-    openings,
+    notices, openings,
     wake::Rings,
 };
 use crate::domain::CaseId;
@@ -48,11 +48,13 @@ pub(super) async fn apply<'a>(
             save(transaction, before, file, rings).await?;
         }
     }
-    let mut events = Vec::new();
+    let (mut events, mut noticed) = (Vec::new(), Vec::new());
     for file in after.values() {
         events.extend(file.events.iter().map(|event| event_row(file.case.id, event)));
+        noticed.extend(notices::rows(&file.case, &file.tasks, &file.events));
     }
     insert_events(transaction, events).await?;
+    notices::insert(transaction, noticed, rings).await?;
     Ok(answers)
 }
 
@@ -99,7 +101,12 @@ async fn save(
             continue;
         }
         seen = true;
-        let turn = Turn { caller: &file.case.caller, case_due_at: file.case.due_at, now: file.now };
+        let turn = Turn {
+            caller: &file.case.caller,
+            case_due_at: file.case.due_at,
+            minor: file.case.proceedings.circumstances.minor,
+            now: file.now,
+        };
         let row = convert::task_row(task, &extra, turn);
         if old.is_some() {
             task::Entity::update(row).exec_without_returning(transaction).await?;

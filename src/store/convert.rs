@@ -25,6 +25,10 @@ pub(super) const NEVER: i64 = i64::MAX;
 /// month.
 const LEAD: SignedDuration = SignedDuration::from_hours(30 * 24);
 
+/// Tasks of minors that could begin at once stand before all others of their caller: as if they had come this much
+/// earlier. A century is more than any deadline, and leaves the order among them as it is.
+const MINORS_LEAD: SignedDuration = SignedDuration::from_hours(100 * 365 * 24);
+
 /// What a task's place in the queue hangs on, beside itself.
 #[derive(Clone, Copy)]
 pub(super) struct Turn<'a> {
@@ -32,6 +36,8 @@ pub(super) struct Turn<'a> {
     pub(super) caller: &'a str,
     /// When its case is due.
     pub(super) case_due_at: Timestamp,
+    /// Whether its subject is a minor.
+    pub(super) minor: bool,
     /// The time.
     pub(super) now: Timestamp,
 }
@@ -42,7 +48,8 @@ impl Turn<'_> {
         let place = if due_at > self.now {
             due_at
         } else {
-            due_at.min(self.case_due_at.saturating_sub(LEAD).unwrap_or(Timestamp::MIN))
+            let lead = if self.minor { LEAD + MINORS_LEAD } else { LEAD };
+            due_at.min(self.case_due_at.saturating_sub(lead).unwrap_or(Timestamp::MIN))
         };
         place.as_microsecond()
     }

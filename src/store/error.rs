@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use sea_orm::{DbErr, RuntimeErr};
 
-use crate::domain::IllegalTransition;
+use crate::domain::{CaseId, IllegalTransition};
 
 /// Why the store did not do it. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +15,12 @@ pub enum Error {
     /// The lease ran out, and the work is somebody else's now, or nobody's.
     #[error("the lease is lost")]
     LeaseLost,
+    /// The subject has this case open, and policy refuses another one.
+    #[error("the subject has an open case")]
+    Duplicate(CaseId),
+    /// The request id joined this case with another request.
+    #[error("the request id was used for another request")]
+    JoinedByAnother(CaseId),
     /// The row is not there any more.
     #[error("no such {0}")]
     Gone(&'static str),

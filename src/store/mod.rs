@@ -12,19 +12,25 @@ mod connection;
 mod convert;
 mod deadlines;
 mod downstreams;
+mod duplicates;
 mod entity;
 mod error;
 mod holds;
 mod lanes;
 mod migration;
+mod notices;
 mod notify;
 mod openings;
 mod tasks;
 mod transaction;
 mod wake;
+mod webhooks;
 mod writer;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, RwLock},
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use sea_orm::{
@@ -45,10 +51,13 @@ pub use cases::{Filter, StoredCase};
 pub use claims::{Claim, Claimed, ClaimedTask};
 pub use connection::migrate;
 pub use downstreams::StoredDownstream;
+pub use duplicates::{Findings, Repeats};
 pub use error::Error;
 pub use holds::{NewHold, Placed};
+pub use notices::Subscription;
 pub use openings::{Existing, Opened, Opening};
 pub use wake::{Changed, Wakes};
+pub use webhooks::{Delivered, Delivery, DeliveryClaim, Ending, StoredWebhook};
 
 /// How long the database may take to answer a check. A probe of Kubernetes waits for as long at the most.
 const CHECK_MAX: Duration = Duration::from_secs(5);
@@ -78,6 +87,8 @@ pub struct Store {
     wakes: Arc<Wakes>,
     outage: Arc<Outage>,
     alone: Option<Arc<Alone>>,
+    /// Whom notices are kept for.
+    subscriptions: Arc<RwLock<Vec<Subscription>>>,
 }
 
 impl Store {
@@ -91,17 +102,19 @@ impl Store {
         let wakes = Arc::new(Wakes::new(is_shared));
         let outage = Arc::new(Outage::new("the database"));
         let (jobs, queue) = mpsc::channel(settings.waiting_max);
+        let subscriptions = Arc::default();
         let work = writer::Writer {
             connection: writer.clone(),
             batch_max: settings.batch_max,
             wakes: Arc::clone(&wakes),
             outage: Arc::clone(&outage),
+            subscriptions: Arc::clone(&subscriptions),
         };
         writer::spawn(&work, queue, if is_shared { POSTGRES_WRITERS } else { 1 });
         if is_shared {
             notify::spawn(&settings.url, writer.clone(), &wakes, replica);
         }
-        Ok(Self { reader, writer, jobs, wakes, outage, alone })
+        Ok(Self { reader, writer, jobs, wakes, outage, alone, subscriptions })
     }
 
     /// The wake-ups that commits ring.
@@ -184,7 +197,8 @@ impl Store {
         // The first condition is the index's.
         let tasks = task::Column::ClaimAt.lt(i64::MAX).and(task::Column::LeaseToken.is_not_null());
         let cases = case::Column::ClaimAt.lt(i64::MAX).and(case::Column::LeaseToken.is_not_null());
-        self.let_go(now, tasks, cases).await
+        self.let_go(now, tasks, cases).await?;
+        self.hand_back_deliveries(now).await
     }
 
     async fn let_go(&self, now: Timestamp, tasks: Expr, cases: Expr) -> Result<(), Error> {

@@ -76,9 +76,10 @@ async fn hear(url: &str, wakes: &Weak<Wakes>, replica: &str) -> Result<(), sea_o
     }
 }
 
-/// `replica|w|billing,marketing|case,case`.
+/// `replica|w|billing,marketing|case,case|n`.
 fn encode(replica: &str, rings: &Rings) -> String {
     let work = if rings.work { "w" } else { "" };
+    let notices = if rings.notices { "n" } else { "" };
     let mut room = PAYLOAD_BYTES_MAX;
     let mut list = |all: bool, names: Vec<String>| {
         let text = names.join(",");
@@ -90,7 +91,7 @@ fn encode(replica: &str, rings: &Rings) -> String {
     };
     let lanes = list(rings.every_lane, rings.lanes.iter().cloned().collect());
     let cases = list(rings.any_case, rings.cases.iter().map(|case| case.0.simple().to_string()).collect());
-    format!("{replica}|{work}|{lanes}|{cases}")
+    format!("{replica}|{work}|{lanes}|{cases}|{notices}")
 }
 
 /// Absent for what this replica said itself, and for what it does not understand: a later version may say more.
@@ -101,6 +102,8 @@ fn decode(replica: &str, heard: &PgNotification) -> Option<Rings> {
 fn decode_text(replica: &str, payload: &str) -> Option<Rings> {
     let mut fields = payload.split('|');
     let (from, work, lanes, cases) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
+    // A version before this one says nothing of notices.
+    let notices = fields.next() == Some("n");
     if from == replica {
         return None;
     }
@@ -109,6 +112,8 @@ fn decode_text(replica: &str, payload: &str) -> Option<Rings> {
     };
     Some(Rings {
         work: work == "w",
+        unplaced: false,
+        notices,
         every_lane: lanes == ALL,
         lanes: names(lanes).into_iter().collect(),
         any_case: cases == ALL,
@@ -125,6 +130,7 @@ mod tests {
             lanes: lanes.iter().map(|lane| (*lane).to_owned()).collect(),
             cases: (0..cases).map(|number| CaseId(Uuid::from_u128(number))).collect(),
             work: true,
+            notices: true,
             ..Rings::default()
         }
     }

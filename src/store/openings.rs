@@ -1,6 +1,9 @@
 //! Openings: the new cases of a batch, inserted with one statement a table.
 
-use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
+};
 
 use jiff::Timestamp;
 use sea_orm::{
@@ -15,15 +18,17 @@ use super::{
     case_file::TaskExtra,
     changes,
     convert::{self, Turn},
+    duplicates::{self, Findings, Repeats},
     entity::{case, case_identifier, task},
+    notices,
     wake::Rings,
 };
 use crate::{
-    domain::{Case, CaseId, CaseWork, Scope, Task},
+    domain::{Case, CaseId, CaseWork, Duplicates, Scope, Task},
     vault::WrappedKey,
 };
 
-/// Rows of one insert. The widest row has 28 columns, and SQLite takes 32,766 parameters a statement.
+/// Rows of one insert. The widest row has 30 columns, and SQLite takes 32,766 parameters a statement.
 const INSERT_ROWS: usize = 1_000;
 
 /// What the caller said of the case that is not personal data.
@@ -59,6 +64,12 @@ pub struct Opening {
     pub blinds: Vec<String>,
     /// The caller's trace context.
     pub trace_parent: Option<String>,
+    /// A digest of its right and scope: what makes cases of one subject duplicates.
+    pub sameness: String,
+    /// What policy says if the subject asks again.
+    pub repeats: Repeats,
+    /// A keyed digest of all that was asked for: how a request that joined a case is known again.
+    pub digest: String,
     /// What the case itself needs.
     pub work: Option<(CaseWork, Timestamp)>,
 }
@@ -66,8 +77,10 @@ pub struct Opening {
 /// How an opening went.
 #[derive(Clone, Debug)]
 pub enum Opened {
-    /// The case is new.
-    New,
+    /// The case is new, and this was found out about it.
+    New(Findings),
+    /// The subject has this case open already, and policy joins it.
+    Joined(CaseId),
     /// The caller has used this request id before.
     Existing(Existing),
 }
@@ -104,23 +117,72 @@ pub(super) async fn insert(
             new.push(opening);
         }
     }
+    let mut settled = settle_repeats(transaction, &mut new).await?;
     // Two replicas that open the same case wait for each other here; in this order never in a circle.
     new.sort_by_key(|opening| key(opening));
+    let mut new: Vec<Cow<'_, Opening>> = new.into_iter().map(Cow::Borrowed).collect();
+    for opening in &mut new {
+        if let Some(Ok(Opened::New(findings))) = settled.get(&opening.case.id)
+            && !findings.is_empty()
+        {
+            findings.apply(opening.to_mut());
+        }
+    }
     if insert_cases(transaction, &new).await? < new.len() {
         // Another replica was faster with some of them since they were looked for.
-        known.extend(existing(transaction, &new).await?);
+        let again: Vec<&Opening> = new.iter().map(|opening| &**opening).collect();
+        known.extend(existing(transaction, &again).await?);
         new.retain(|opening| known.get(&key(opening)).is_some_and(|known| known.case.id == opening.case.id));
     }
     insert_rest(transaction, &new, rings).await?;
     // The first of several openings of one case in this batch is the one that opens it.
-    let mut opened: BTreeSet<CaseId> = new.iter().map(|opening| opening.case.id).collect();
+    let opened: BTreeSet<CaseId> = new.iter().map(|opening| opening.case.id).collect();
     let answer = |opening: &&Opening| {
-        if opened.remove(&opening.case.id) {
-            return Ok(Opened::New);
+        match settled.remove(&opening.case.id) {
+            Some(Ok(Opened::New(_))) if !opened.contains(&opening.case.id) => {}
+            Some(answer) => return answer,
+            None => {}
         }
         known.get(&key(opening)).cloned().map(Opened::Existing).ok_or(Error::Gone("case"))
     };
     Ok(openings.iter().map(answer).collect())
+}
+
+/// What becomes of openings of subjects that ask again. Those that open a case stay in `new`.
+async fn settle_repeats(
+    transaction: &DatabaseTransaction,
+    new: &mut Vec<&Opening>,
+) -> Result<BTreeMap<CaseId, Result<Opened, Error>>, Error> {
+    let mut answers = BTreeMap::new();
+    let joins = |opening: &&Opening| opening.repeats.duplicates == Duplicates::Join;
+    if new.iter().any(joins) {
+        let joined = duplicates::joined(transaction, new).await?;
+        new.retain(|opening| {
+            let Some((case, digest)) = joined.get(&key(opening)) else { return true };
+            let same = *digest == opening.digest;
+            answers.insert(
+                opening.case.id,
+                if same { Ok(Opened::Joined(*case)) } else { Err(Error::JoinedByAnother(*case)) },
+            );
+            false
+        });
+    }
+    let findings = duplicates::find(transaction, new).await?;
+    let mut joining = Vec::new();
+    for (opening, found) in new.iter().zip(findings) {
+        let answer = match (opening.repeats.duplicates, found.duplicate_of) {
+            (Duplicates::Join, Some(case)) => {
+                joining.push((*opening, case));
+                Ok(Opened::Joined(case))
+            }
+            (Duplicates::Refuse, Some(case)) => Err(Error::Duplicate(case)),
+            _ => Ok(Opened::New(found)),
+        };
+        answers.insert(opening.case.id, answer);
+    }
+    duplicates::join(transaction, &joining).await?;
+    new.retain(|opening| matches!(answers.get(&opening.case.id), Some(Ok(Opened::New(_)))));
+    Ok(answers)
 }
 
 fn key(opening: &Opening) -> (String, String) {
@@ -129,11 +191,12 @@ fn key(opening: &Opening) -> (String, String) {
 
 const fn turn(opening: &Opening) -> Turn<'_> {
     let Case { due_at, opened_at, .. } = opening.case;
-    Turn { caller: opening.case.caller.as_str(), case_due_at: due_at, now: opened_at }
+    let minor = opening.case.proceedings.circumstances.minor;
+    Turn { caller: opening.case.caller.as_str(), case_due_at: due_at, minor, now: opened_at }
 }
 
 /// How many were inserted: those whose request id was not used before.
-async fn insert_cases(transaction: &DatabaseTransaction, new: &[&Opening]) -> Result<usize, Error> {
+async fn insert_cases(transaction: &DatabaseTransaction, new: &[Cow<'_, Opening>]) -> Result<usize, Error> {
     let mut inserted = 0;
     for chunk in new.chunks(INSERT_ROWS) {
         let known =
@@ -147,7 +210,7 @@ async fn insert_cases(transaction: &DatabaseTransaction, new: &[&Opening]) -> Re
 /// What belongs to the new cases.
 async fn insert_rest(
     transaction: &DatabaseTransaction,
-    new: &[&Opening],
+    new: &[Cow<'_, Opening>],
     rings: &mut Rings,
 ) -> Result<(), Error> {
     let tasks: Vec<_> = new.iter().flat_map(|o| o.tasks.iter().map(move |task| (task, turn(o)))).collect();
@@ -165,9 +228,14 @@ async fn insert_rest(
     };
     let blinds = new.iter().flat_map(|o| o.blinds.iter().map(move |text| blind(o, text))).collect();
     insert_blinds(transaction, blinds).await?;
-    let events =
-        new.iter().map(|opening| changes::event_row(opening.case.id, &opened_event(opening))).collect();
+    let (mut events, mut noticed) = (Vec::with_capacity(new.len()), Vec::with_capacity(new.len()));
+    for opening in new {
+        let event = opened_event(opening);
+        events.push(changes::event_row(opening.case.id, &event));
+        noticed.extend(notices::rows(&opening.case, &opening.tasks, &[event]));
+    }
     changes::insert_events(transaction, events).await?;
+    notices::insert(transaction, noticed, rings).await?;
     for opening in new {
         rings.cases.insert(opening.case.id);
         rings.work |= opening.work.is_some();
@@ -263,6 +331,7 @@ fn case_row(opening: &Opening) -> case::ActiveModel {
         subject: Set(Some(opening.subject.clone())),
         proceedings: Set(Some(convert::to_json(&case.proceedings))),
         details: Set(opening.details.clone()),
+        sameness: Set(Some(opening.sameness.clone())),
         export: Set(None),
         manifest: Set(None),
         receipt: Set(None),

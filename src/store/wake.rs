@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::{Notify, broadcast, watch};
 
 use crate::domain::CaseId;
 
@@ -23,6 +23,10 @@ pub enum Changed {
 
 /// Who is to be woken once a transaction has been committed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a bell of its own, and any of them may ring together"
+)]
 pub(super) struct Rings {
     /// Lanes whose tasks may be due, or whose calls have ended.
     pub(super) lanes: BTreeSet<String>,
@@ -34,12 +38,16 @@ pub(super) struct Rings {
     pub(super) any_case: bool,
     /// Cases may need work themselves.
     pub(super) work: bool,
+    /// Notices were written that have no place in the order yet. Whoever wrote them gives them theirs: others are not told.
+    pub(super) unplaced: bool,
+    /// There are notices to read and to deliver.
+    pub(super) notices: bool,
 }
 
 impl Rings {
     /// Everybody: something may have been missed.
     pub(super) fn all() -> Self {
-        Self { every_lane: true, any_case: true, work: true, ..Self::default() }
+        Self { every_lane: true, any_case: true, work: true, notices: true, ..Self::default() }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -52,6 +60,7 @@ impl Rings {
         self.every_lane |= other.every_lane;
         self.any_case |= other.any_case;
         self.work |= other.work;
+        self.notices |= other.notices;
     }
 }
 
@@ -60,6 +69,8 @@ impl Rings {
 pub struct Wakes {
     lanes: Mutex<BTreeMap<String, Arc<Notify>>>,
     cases: Arc<Notify>,
+    unplaced: Arc<Notify>,
+    notices: watch::Sender<()>,
     changed: broadcast::Sender<Changed>,
     /// What the other replicas are to be told; only kept where there may be others.
     outbox: Option<Mutex<Rings>>,
@@ -72,6 +83,8 @@ impl Wakes {
         Self {
             lanes: Mutex::default(),
             cases: Arc::default(),
+            unplaced: Arc::default(),
+            notices: watch::Sender::default(),
             changed: broadcast::Sender::new(BEHIND_MAX),
             outbox: others.then(Mutex::default),
             outgoing: Notify::new(),
@@ -87,6 +100,16 @@ impl Wakes {
     /// Rings when cases themselves may need work.
     pub fn cases(&self) -> &Arc<Notify> {
         &self.cases
+    }
+
+    /// Rings when notices of ours wait for their places in the order.
+    pub fn unplaced(&self) -> &Arc<Notify> {
+        &self.unplaced
+    }
+
+    /// Changes when there are notices to read and to deliver.
+    pub fn notices(&self) -> watch::Receiver<()> {
+        self.notices.subscribe()
     }
 
     /// Tells which cases were changed. `Lagged` means: any may have.
@@ -115,6 +138,12 @@ impl Wakes {
         }
         if rings.work {
             self.cases.notify_one();
+        }
+        if rings.unplaced {
+            self.unplaced.notify_one();
+        }
+        if rings.notices {
+            self.notices.send_replace(());
         }
         // Nobody watching is no fault.
         if rings.any_case {

@@ -10,18 +10,21 @@
 //!
 //! **Assumptions.** Changes are pure: a batch may be applied twice when its transaction is repeated.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError, RwLock},
+};
 
-use sea_orm::{DatabaseConnection, DatabaseTransaction};
+use sea_orm::{ConnectionTrait as _, DatabaseConnection, DatabaseTransaction};
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 use super::{
-    Claim, Claimed, Error, Opened, Opening, StoredCase,
+    Claim, Claimed, Error, Opened, Opening, StoredCase, Subscription,
     changes::{self, Change},
     claims::{self, CaseClaim},
     error::Fault,
     lanes::{self, LaneChange, StoredLane},
-    openings,
+    notices, openings,
     transaction::{self, Work},
     wake::{Rings, Wakes},
 };
@@ -48,6 +51,7 @@ struct Batch {
     lanes: Vec<(String, LaneChange, Reply<Lane>)>,
     claims: Vec<(Claim, Reply<Claimed>)>,
     case_claims: Vec<(CaseClaim, Reply<Vec<StoredCase>>)>,
+    subscriptions: Vec<Subscription>,
 }
 
 /// What came of it, in the order of the batch.
@@ -63,7 +67,8 @@ struct Answers {
 impl Answers {
     /// Whether there was anything to write.
     fn wrote(&self) -> bool {
-        let opened = self.openings.iter().any(|answer| matches!(answer, Ok(Opened::New)));
+        let opened =
+            self.openings.iter().any(|answer| matches!(answer, Ok(Opened::New(_) | Opened::Joined(_))));
         let claimed =
             |answer: &Result<Claimed, Error>| answer.as_ref().is_ok_and(|claimed| !claimed.tasks.is_empty());
         opened
@@ -80,6 +85,7 @@ pub(super) struct Writer {
     pub(super) batch_max: usize,
     pub(super) wakes: Arc<Wakes>,
     pub(super) outage: Arc<Outage>,
+    pub(super) subscriptions: Arc<RwLock<Vec<Subscription>>>,
 }
 
 /// Starts `writers` of them at one queue. They run until the last handle of the store is dropped.
@@ -99,6 +105,7 @@ pub(super) fn spawn(writer: &Writer, queue: mpsc::Receiver<Job>, writers: usize)
 impl Writer {
     async fn write(&self, jobs: Vec<Job>) {
         let mut batch = Batch::of(jobs);
+        batch.subscriptions.clone_from(&self.subscriptions.read().unwrap_or_else(PoisonError::into_inner));
         match transaction::run(&self.connection, &mut batch).await {
             Ok(answers) => {
                 // A claim that found nothing wrote nothing: it goes through on a full disk as well.
@@ -143,6 +150,12 @@ impl Work for Batch {
         let mut case_claims = Vec::with_capacity(self.case_claims.len());
         for (claim, _) in &self.case_claims {
             case_claims.push(claims::cases(transaction, claim).await?);
+        }
+        if rings.unplaced && notices::places_at_once(transaction.get_database_backend()) {
+            // Each turn takes as many as there may be, of those that this batch has written.
+            while notices::place(transaction, &self.subscriptions, &mut rings).await? == notices::PLACED_MAX {
+            }
+            rings.unplaced = false;
         }
         Ok(Answers { openings, changes, lanes, claims, case_claims, rings })
     }

@@ -28,6 +28,8 @@ struct Instruments {
     deadlines_missed: Counter<u64>,
     due_soon: Gauge<u64>,
     overdue: Gauge<u64>,
+    notices_sent: Counter<u64>,
+    notices_waiting: Gauge<f64>,
 }
 
 /// Made at the first use, which is after [`super::start`] has set the provider. Without one they count nothing.
@@ -71,6 +73,15 @@ impl Instruments {
             breaker: meter
                 .u64_gauge("rightful.downstream.breaker")
                 .with_description("0 closed, 1 half open, 2 open, by downstream")
+                .build(),
+            notices_sent: meter
+                .u64_counter("rightful.notices.sent")
+                .with_description("Notices sent, by webhook and outcome: taken, not_taken, given_up, gone")
+                .build(),
+            notices_waiting: meter
+                .f64_gauge("rightful.notices.oldest_undelivered")
+                .with_description("Age of the oldest notice that a webhook has not taken; 0 if there is none")
+                .with_unit("s")
                 .build(),
             outage: meter
                 .u64_gauge("rightful.outage")
@@ -146,4 +157,16 @@ pub fn deadline_missed(regime: &str, kind: &'static str) {
 pub fn due(soon: u64, overdue: u64) {
     INSTRUMENTS.due_soon.record(soon, &[]);
     INSTRUMENTS.overdue.record(overdue, &[]);
+}
+
+/// A notice was sent to this webhook: `taken`, `not_taken` (it is sent again), `given_up` or `gone`.
+pub fn notice_sent(webhook: &str, outcome: &'static str) {
+    let labels = [KeyValue::new("webhook", webhook.to_owned()), KeyValue::new("outcome", outcome)];
+    INSTRUMENTS.notices_sent.add(1, &labels);
+}
+
+/// How old the oldest notice is that this webhook has not taken.
+pub fn notices_waiting(webhook: &str, age: jiff::SignedDuration) {
+    let labels = [KeyValue::new("webhook", webhook.to_owned())];
+    INSTRUMENTS.notices_waiting.record(age.as_secs_f64().max(0.0), &labels);
 }

@@ -8,10 +8,12 @@
 mod case_key;
 mod ring;
 mod segment;
+mod webhook_secret;
 
 pub use case_key::{CaseKey, WrappedKey};
 pub use ring::{Created, KeyRing};
 pub use segment::{CHUNK_BYTES, SegmentKey, TAG_BYTES};
+pub use webhook_secret::WebhookSecret;
 
 /// Why something cannot be sealed or opened. Says nothing about the content.
 #[derive(Debug, thiserror::Error)]

@@ -37,7 +37,7 @@ const BUSY: &str = "SELECT \
     (SELECT count(*) FROM tasks WHERE lease_token IS NOT NULL) + \
     (SELECT count(*) FROM cases WHERE lease_token IS NOT NULL) AS leases, \
     (SELECT count(*) FROM tasks WHERE state NOT IN ('done', 'skipped', 'refused', 'needs_attention', 'cancelled')) + \
-    (SELECT count(*) FROM cases WHERE work IS NOT NULL AND work <> 'expire') AS work";
+    (SELECT count(*) FROM cases WHERE work IS NOT NULL AND work NOT IN ('expire', 'release')) AS work";
 
 const CASES: &str = "SELECT count(*) FROM cases";
 

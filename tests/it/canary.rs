@@ -3,14 +3,17 @@
 use std::{fs, path::Path};
 
 use rightful::proto::{
-    downstream::v1::Right,
-    v1::{GetReceiptRequest, ListCasesRequest, TaskKind},
+    downstream::v1::{Record, Right},
+    v1::{
+        GetReceiptRequest, ListCasesRequest, ListNoticesRequest, ResolveTaskRequest, TaskKind,
+        TaskResolution, resolve_task_request::Item, task_resolution::Outcome,
+    },
 };
 use serde_json::json;
 use tonic::Code;
 
 use crate::{
-    harness::{Builder, Database, World, opening, task},
+    harness::{Builder, Database, Receiver, World, opening, subject, task},
     puppet::{Fault, Method, Person, Profile, category},
 };
 
@@ -82,7 +85,13 @@ fn excerpt(bytes: &[u8], needle: &str) -> String {
 #[tokio::test]
 async fn personal_data_stands_nowhere_in_clear() {
     let email = format!("{CANARY}@example.org");
-    let mut world = Builder::new(services()).binary().set("telemetry.log_filter", "\"trace\"").start().await;
+    let receiver = Receiver::start().await;
+    let mut world = Builder::new(services())
+        .binary()
+        .set("telemetry.log_filter", "\"trace\"")
+        .entry(&receiver.entry("crm", ""))
+        .start()
+        .await;
 
     // Every path that may write something down: success, faults, errors, a crash.
     world.puppet("shop").next(Method::Collect, Fault::Fail(Code::Internal));
@@ -114,6 +123,38 @@ async fn personal_data_stands_nowhere_in_clear() {
     for case in [access, partial, erasure] {
         assert!(!format!("{:?}", world.case(&case.case_id).await).contains(CANARY), "a case names nobody");
     }
+
+    // What a person hands in, and who is to be told of a minor's case.
+    world.puppet("visits").always(Method::Collect, Fault::Fail(Code::PermissionDenied));
+    let mut request = opening(Right::Access, &[("email", &email)]);
+    request.minor = true;
+    request.guardian = Some(subject(&[("email", &format!("guardian-{CANARY}@example.org"))]));
+    let minor = world.open(request).await;
+    let minor = world.settled(&minor.case_id).await;
+    let failed = task(&minor, "visits", TaskKind::Collect).task_id.clone();
+    let said = |outcome| {
+        let said = TaskResolution { task_id: failed.clone(), outcome: Some(outcome), note: String::new() };
+        ResolveTaskRequest { item: Some(Item::Resolution(said)) }
+    };
+    let record = |category: &str| {
+        let json = json!({ "text": CANARY }).to_string().into_bytes().into();
+        ResolveTaskRequest { item: Some(Item::Record(Record { category: category.into(), json })) }
+    };
+    let bad = futures::stream::iter([said(Outcome::Done(Default::default())), record(CANARY)]);
+    let refused = world.cases().resolve_task(bad).await.unwrap_err();
+    assert!(!format!("{refused:?}").contains(CANARY), "errors do not repeat what was wrong");
+    let good = futures::stream::iter([said(Outcome::Done(Default::default())), record("visits")]);
+    world.cases().resolve_task(good).await.unwrap();
+    let bag = {
+        world.settled(&minor.case_id).await;
+        world.bag(&minor.case_id).await
+    };
+    assert_eq!(bag.records("data/visits/visits.ndjson").len(), 1);
+    let told =
+        receiver.until("the last notice", |all| all.iter().any(|each| each.kind() == "case.guardian")).await;
+    assert!(!format!("{told:?}").contains(CANARY), "a notice names nobody");
+    let listed = world.notices().list_notices(ListNoticesRequest::default()).await.unwrap().into_inner();
+    assert!(listed.notices.len() > 8 && !format!("{listed:?}").contains(CANARY));
 
     // While it runs, with the write-ahead log and all; and after it has ended.
     assert_nowhere(&world).await;

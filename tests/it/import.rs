@@ -66,7 +66,7 @@ async fn a_csv_file_opens_its_good_rows_and_lists_the_bad_ones() {
     let ran = world.import("people.csv", &text, &[]).await.expect(SOME_ARE_BAD);
     let expected = [
         "line 302: subject.identifiers[0].value (email): must be an email address",
-        "line 303: right: must be access, portability or erasure",
+        "line 303: right: must be access, portability, erasure",
         "line 304: received_time: must be a time such as",
         "line 305: the request id was used for another request (case_id: ",
         "differs: right,received_time,labels)",

@@ -7,7 +7,7 @@ use rightful::proto::downstream::v1::Right;
 use tonic::Code;
 use tonic_health::pb::health_check_response::ServingStatus;
 
-use crate::harness::{ADA, Builder, World, assert_refused, opening, people_services, run};
+use crate::harness::{ADA, Builder, Database, World, assert_refused, opening, people_services, run};
 
 /// Cases that are opened until the disk is full at the most: the log of the database may have room in itself.
 const OPENED_MAX: usize = 20_000;
@@ -59,7 +59,8 @@ async fn a_database_that_cannot_be_written_is_refused_at_the_start() {
 
 #[tokio::test]
 async fn a_second_server_on_the_same_file_is_refused() {
-    let world = Builder::new(people_services()).on_small_disk().start().await;
+    let file = tempfile::tempdir().unwrap();
+    let world = Builder::new(people_services()).database(Database::file(file.path())).start().await;
     let case = world.open(opening(Right::Access, &[ADA])).await;
     let serve = ["serve", "--insecure", "--listen", "127.0.0.1:0", "--config", "rightful.toml"];
     let ran = run(world.dir(), world.url(), &serve, "").await;

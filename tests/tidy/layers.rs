@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// A room, and the rooms that it may import besides itself.
-const ROOMS: [(&str, &[&str]); 14] = [
+const ROOMS: [(&str, &[&str]); 15] = [
     ("domain", &[]),
     ("clock", &[]),
     ("proto", &[]),
@@ -17,7 +17,8 @@ const ROOMS: [(&str, &[&str]); 14] = [
     ("store", &["domain", "telemetry", "vault"]),
     ("export", &["domain", "telemetry", "vault"]),
     ("downstream", &["domain", "telemetry", "vault", "proto"]),
-    ("engine", &["domain", "clock", "store", "downstream", "export", "telemetry", "vault"]),
+    ("notice", &["domain", "vault"]),
+    ("engine", &["domain", "clock", "store", "downstream", "export", "notice", "telemetry", "vault"]),
     ("grpc", &["domain", "engine", "proto", "telemetry"]),
     ("demo", &["proto", "telemetry"]),
     ("cli", EVERYTHING),
@@ -34,6 +35,7 @@ const EVERYTHING: &[&str] = &[
     "store",
     "export",
     "downstream",
+    "notice",
     "engine",
     "grpc",
     "demo",
@@ -49,7 +51,7 @@ struct Framework {
     tests: &'static [&'static str],
 }
 
-const FRAMEWORKS: [Framework; 9] = [
+const FRAMEWORKS: [Framework; 10] = [
     Framework {
         name: "sea-orm",
         is: |path| path[0] == "sea_orm" || path[0] == "sea_orm_migration" || path[0] == "sqlx",
@@ -94,6 +96,12 @@ const FRAMEWORKS: [Framework; 9] = [
         is: |path| path[0] == "axum" || path[0] == "prometheus",
         code: &["telemetry"],
         tests: &["telemetry"],
+    },
+    Framework {
+        name: "the HTTP client (reqwest)",
+        is: |path| path[0] == "reqwest",
+        code: &["notice"],
+        tests: &["notice"],
     },
     Framework { name: "aws-lc-rs", is: |path| path[0] == "aws_lc_rs", code: &["vault"], tests: &["vault"] },
     Framework {

@@ -34,7 +34,7 @@ use crate::{
 #[derive(Subcommand)]
 pub(super) enum Command {
     /// Open a case: this person wants their data, to be forgotten, or something put right or stopped.
-    Open(open::Arguments),
+    Open(Box<open::Arguments>),
     /// Say what opening a case would do, and change nothing.
     Preview(preview::Arguments),
     /// Open a case for each row of a file.
@@ -148,7 +148,7 @@ impl About {
 
 pub(super) async fn run(global: &Global, command: Command) -> Result<(), Failure> {
     match command {
-        Command::Open(arguments) => open::run(global, arguments).await,
+        Command::Open(arguments) => open::run(global, *arguments).await,
         Command::Import(arguments) => import::run(global, arguments).await,
         Command::Preview(arguments) => preview::run(global, arguments).await,
         Command::List(arguments) => list::run(global, arguments).await,

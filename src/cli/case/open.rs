@@ -15,11 +15,14 @@ use crate::{
         client::{Client, timed},
         exit::{Exit, Failure},
         output::{self, Format},
-        subject::Who,
+        subject::{self, Who},
         time,
     },
     clock::{Clock as _, SystemClock},
-    proto::v1::{Case, OpenCaseRequest, OpenCaseResponse},
+    proto::{
+        downstream::v1::Subject,
+        v1::{Case, OpenCaseRequest, OpenCaseResponse},
+    },
 };
 
 #[derive(Args)]
@@ -54,6 +57,12 @@ pub(in crate::cli) struct Arguments {
     /// What shows that the person asks, such as `email_link=mail-4711`; repeatable. No personal data.
     #[arg(long = "evidence", value_name = "KIND=REFERENCE")]
     evidence: Vec<String>,
+    /// The subject is a minor: its tasks go first.
+    #[arg(long)]
+    minor: bool,
+    /// Who is to be told of a minor's case: a file with one KIND=VALUE on each line; `-` reads them from stdin.
+    #[arg(long, value_name = "FILE", requires = "minor")]
+    guardian_file: Option<std::path::PathBuf>,
     /// Follow the case until it is settled.
     #[arg(long)]
     watch: bool,
@@ -88,6 +97,7 @@ pub(in crate::cli) fn opened(answer: &OpenCaseResponse) -> Result<&Case, Failure
 
 fn request(arguments: Arguments) -> Result<OpenCaseRequest, Failure> {
     let Read { corrections, uses, purposes, lift } = arguments.particulars.read()?;
+    let guardian = arguments.guardian_file.as_deref().map(subject::from_file).transpose()?;
     Ok(OpenCaseRequest {
         request_id: arguments.request_id.unwrap_or_else(|| SystemClock.new_id().to_string()),
         right: arguments.right.into(),
@@ -103,6 +113,8 @@ fn request(arguments: Arguments) -> Result<OpenCaseRequest, Failure> {
         uses,
         purposes,
         lift,
+        minor: arguments.minor,
+        guardian: guardian.map(|identifiers| Subject { identifiers }),
     })
 }
 

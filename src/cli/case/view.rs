@@ -63,6 +63,10 @@ fn facts(case: &Case, now: Timestamp) -> String {
     table.fact("lifts", if case.lift { "an earlier restriction" } else { "" });
     table.fact("corrects", case.corrections.iter().map(corrected).collect::<Vec<_>>().join(", "));
     table.fact("labels", labels(case));
+    table.fact("duplicate of", case.duplicate_of_case_id.as_str());
+    table.fact("excessive", if case.excessive { "a person decides" } else { "" });
+    table.fact("minor", if case.minor { "its tasks go first" } else { "" });
+    table.fact("guardian by", case.guardian_identifier_kinds.join(", "));
     table.fact("policy", case.policy_version.as_str());
     handling::facts(case, &mut table);
     table.fact("follows up", case.follow_up_of_case_id.as_str());

@@ -17,6 +17,7 @@ pub(crate) fn case(view: CaseView) -> v1::Case {
     let mut case = view.case;
     let FollowUps { list, left, of, .. } = std::mem::take(&mut case.proceedings.follow_ups);
     let particulars = case.proceedings.particulars;
+    let circumstances = case.proceedings.circumstances;
     v1::Case {
         case_id: case.id.to_string(),
         request_id: case.request_id,
@@ -49,6 +50,14 @@ pub(crate) fn case(view: CaseView) -> v1::Case {
         follow_up_of_case_id: of.map(|origin| origin.case_id.to_string()).unwrap_or_default(),
         follow_ups: list.into_iter().map(follow_up).collect(),
         unscheduled: left.into_iter().map(unscheduled).collect(),
+        duplicate_of_case_id: circumstances.duplicate_of.map(|id| id.to_string()).unwrap_or_default(),
+        excessive: circumstances.excessive,
+        minor: circumstances.minor,
+        guardian_identifier_kinds: circumstances
+            .guardian_identifier_kinds
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use crate::{
     domain::{
-        Action, BreakerState, CaseReason, CaseState, GroundCode, LegalBasis, Right, TaskKind, TaskReason,
-        TaskState, Use,
+        Action, BreakerState, CaseReason, CaseState, GroundCode, LegalBasis, NoticeType, Right, TaskKind,
+        TaskReason, TaskState, Use,
         clock::{ClockKind, ExtensionGround, PauseGround},
         follow_up::Unscheduled,
         verification::{Assurance, EvidenceKind},
@@ -42,7 +42,15 @@ table!(
     /// Why a case is there.
     case_reason: CaseReason => v1::CaseReason {
         Fulfilled, PartiallyFulfilled, NothingHeld, CancelledByCaller, InsufficientVerification, ManifestlyUnfounded,
-        Excessive, Exempt,
+        Excessive, Exempt, ExcessiveCandidate,
+    }
+);
+table!(
+    /// What a notice says.
+    notice_type: NoticeType => v1::NoticeType {
+        CaseOpened, CaseAwaitsVerification, CaseAwaitsApproval, CaseGuardian, CaseExtended, CasePaused, CaseResumed,
+        CaseDeadlineNear, CaseDeadlineMissed, CaseSettled, CaseRefused, CaseCancelled, CaseReleased, TaskNeedsAttention,
+        TaskAwaitsPerson,
     }
 );
 table!(
@@ -64,6 +72,7 @@ table!(
         ErasureUnconfirmed, DownstreamUnknown, NotDescribed, Internal,
         ChangeUnconfirmed,
         LegalHold,
+        AwaitsPerson, ResolvedByPerson,
     }
 );
 table!(
@@ -149,6 +158,11 @@ pub(super) fn ground_code_of(number: i32) -> Option<GroundCode> {
 /// The case state of a number; absent if no case is ever in it.
 pub(super) fn case_state_of(number: i32) -> Option<CaseState> {
     CaseState::ALL.iter().copied().find(|each| case_state(*each) as i32 == number)
+}
+
+/// The type of notice of a number.
+pub(super) fn notice_type_of(number: i32) -> Option<NoticeType> {
+    NoticeType::ALL.iter().copied().find(|each| notice_type(*each) as i32 == number)
 }
 
 #[cfg(test)]

@@ -34,6 +34,7 @@ pub(crate) fn downstream(mut view: DownstreamView) -> v1::Downstream {
         breaker_retry_time: view.lane.breaker.until.map(time::time),
         calls_under_way: view.under_way,
         held_until_time: view.lane.held_until.map(time::time),
+        manual: view.manual,
     }
 }
 

@@ -6,10 +6,12 @@ mod choice;
 mod downstream;
 mod handling;
 mod hold;
+mod notice;
 mod opening;
 mod particulars;
 mod preview;
 mod request;
+mod resolution;
 mod time;
 
 #[cfg(test)]
@@ -21,6 +23,8 @@ pub(super) use handling::{
     acknowledgement, approval_note, confirmation, extension, pause_ground, refusal_ground,
 };
 pub(super) use hold::{hold, hold_filter, new_hold, placed_hold, release_hold};
+pub(super) use notice::{notice, notice_filter, webhook};
 pub(super) use opening::refused;
 pub(super) use preview::preview;
 pub(super) use request::{downstream_name, filter, id, new_case, new_preview, pause};
+pub(super) use resolution::{handed_in, resolution};

@@ -27,7 +27,7 @@ use crate::{
 const IDENTIFIERS_MAX: usize = 32;
 /// A UUID or a ticket number, not a document.
 pub(super) const REQUEST_ID_BYTES_MAX: usize = 128;
-/// Why a downstream is paused: a sentence, and a link to what is done about it.
+/// Why a downstream is paused, or a task waived: a sentence, and a link to what is done about it.
 pub(super) const NOTE_BYTES_MAX: usize = 256;
 /// A version, not a text.
 const POLICY_VERSION_BYTES_MAX: usize = 64;
@@ -63,7 +63,8 @@ pub(crate) fn new_case(request: v1::OpenCaseRequest, now: Timestamp) -> Result<N
         purposes: request.purposes,
         lift: request.lift,
     };
-    let (particulars, details) = particulars::read(&mut faults, right, given);
+    let (particulars, mut details) = particulars::read(&mut faults, right, given);
+    details.guardian = guardian(&mut faults, request.guardian, request.minor);
     faults.or(NewCase {
         caller: String::new(),
         request_id: request.request_id,
@@ -76,6 +77,7 @@ pub(crate) fn new_case(request: v1::OpenCaseRequest, now: Timestamp) -> Result<N
         channel: request.channel,
         regimes: request.regimes,
         evidence,
+        minor: request.minor,
         particulars,
         details,
         trace_parent: None,
@@ -176,14 +178,26 @@ fn served_right(faults: &mut Faults, number: i32) -> Right {
 }
 
 pub(super) fn subject(faults: &mut Faults, subject: Option<shared::Subject>) -> Subject {
-    let identifiers = subject.map(|subject| subject.identifiers).unwrap_or_default();
+    person(faults, "subject", subject.unwrap_or_default())
+}
+
+fn guardian(faults: &mut Faults, guardian: Option<shared::Subject>, minor: bool) -> Option<Subject> {
+    let guardian = person(faults, "guardian", guardian?);
+    if !minor {
+        faults.push("guardian", "must be left out unless `minor` is set");
+    }
+    Some(guardian)
+}
+
+fn person(faults: &mut Faults, field: &str, person: shared::Subject) -> Subject {
+    let identifiers = person.identifiers;
     if !(1..=IDENTIFIERS_MAX).contains(&identifiers.len()) {
-        faults.push("subject.identifiers", format!("must have 1 to {IDENTIFIERS_MAX} entries"));
+        faults.push(format!("{field}.identifiers"), format!("must have 1 to {IDENTIFIERS_MAX} entries"));
         return Subject::default();
     }
     let mut subject = Subject::default();
     for (index, given) in identifiers.iter().enumerate() {
-        let path = format!("subject.identifiers[{index}]");
+        let path = format!("{field}.identifiers[{index}]");
         if let Some(identifier) = faults.take(&path, Identifier::new(&given.kind, &given.value)) {
             subject.add(identifier);
         }

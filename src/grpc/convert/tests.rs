@@ -376,6 +376,7 @@ fn a_downstream_is_shown_with_what_it_described() {
         ..Default::default()
     };
     let view = DownstreamView {
+        manual: false,
         name: "billing".into(),
         endpoint: "http://127.0.0.1:7001".into(),
         capabilities: Some(capabilities),

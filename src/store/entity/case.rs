@@ -42,6 +42,8 @@ pub struct Model {
     pub proceedings: Option<String>,
     /// The sealed details: what else is personal.
     pub details: Option<Vec<u8>>,
+    /// A digest of right and scope: what makes cases of one subject duplicates. Absent in cases of older versions.
+    pub sameness: Option<String>,
     /// Size, digest and name of the export, as JSON.
     #[sea_orm(column_type = "Text", nullable)]
     pub export: Option<String>,

@@ -6,6 +6,7 @@ mod m0001_cases;
 mod m0002_lanes;
 mod m0003_proceedings;
 mod m0004_holds;
+mod m0005_notices;
 
 pub(super) struct Migrator;
 
@@ -16,6 +17,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0002_lanes::Migration),
             Box::new(m0003_proceedings::Migration),
             Box::new(m0004_holds::Migration),
+            Box::new(m0005_notices::Migration),
         ]
     }
 }

@@ -16,6 +16,8 @@ pub struct Builder {
     down: Vec<String>,
     /// Lines for the entries of some downstreams.
     extras: Vec<(String, String)>,
+    /// Further entries of the configuration.
+    entries: String,
     patience: &'static str,
     database: Option<Database>,
     s3: bool,
@@ -31,6 +33,7 @@ impl Builder {
             settings: Vec::new(),
             down: Vec::new(),
             extras: Vec::new(),
+            entries: String::new(),
             patience: "1s",
             database: None,
             s3: false,
@@ -94,6 +97,12 @@ impl Builder {
         self
     }
 
+    /// Further entries of the configuration: webhooks, downstreams that are no puppets.
+    pub fn entry(mut self, toml: &str) -> Self {
+        self.entries.push_str(toml);
+        self
+    }
+
     /// This puppet is down when the server starts.
     pub fn down(mut self, name: &str) -> Self {
         self.down.push(name.to_owned());
@@ -123,7 +132,8 @@ impl Builder {
         settings.extend(self.settings);
         let entries: Vec<String> =
             puppets.iter().map(|puppet| entry(puppet, self.patience, &self.extras)).collect();
-        let text = configuration(&dir.path().display().to_string(), &settings) + &entries.concat();
+        let text =
+            configuration(&dir.path().display().to_string(), &settings) + &entries.concat() + &self.entries;
         fs::write(&config, text).expect("the configuration can be written");
         let mut world = World::new((dir, database, bucket), puppets, self.mode, self.clock);
         world.start_server().await;

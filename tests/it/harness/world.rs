@@ -7,7 +7,7 @@ use rightful::{
     proto::v1::{
         Case, CaseState, Downstream, GetCaseRequest, ListCasesRequest, ListDownstreamsRequest,
         case_service_client::CaseServiceClient, downstream_service_client::DownstreamServiceClient,
-        hold_service_client::HoldServiceClient,
+        hold_service_client::HoldServiceClient, notice_service_client::NoticeServiceClient,
     },
 };
 use tempfile::TempDir;
@@ -276,6 +276,11 @@ impl World {
     /// The holds' service.
     pub fn holds(&self) -> HoldServiceClient<Channel> {
         HoldServiceClient::new(self.channel())
+    }
+
+    /// The notices' service.
+    pub fn notices(&self) -> NoticeServiceClient<Channel> {
+        NoticeServiceClient::new(self.channel())
     }
 
     /// Ends well: every case that is still in progress has something ahead of it, and the server stops when it is asked.

@@ -1,0 +1,80 @@
+//! Minors: their tasks go first, and the guardian is to be told.
+
+use rightful::proto::{
+    downstream::v1::Right,
+    v1::{ListNoticesRequest, NoticeType},
+};
+use tonic::Code;
+
+use crate::{
+    harness::{ADA, Builder, assert_refused, fields, metadata, opening, people_services, soon, subject},
+    puppet::{Fault, Method},
+};
+
+#[tokio::test]
+async fn a_guardian_is_sealed_and_is_to_be_told() {
+    let world = Builder::new(people_services()).start().await;
+    let mut request = opening(Right::Erasure, &[ADA]);
+    request.minor = true;
+    request.guardian = Some(subject(&[("email", "guardian-zq7@example.org"), ("phone", "+4930123456")]));
+    let case = world.open(request.clone()).await;
+    assert!(case.minor);
+    assert_eq!(case.guardian_identifier_kinds, ["email", "phone"]);
+    assert!(!format!("{case:?}").contains("zq7"), "only their kinds are shown");
+    let told = soon("the notice", async {
+        loop {
+            let request = ListNoticesRequest {
+                notice_types: vec![NoticeType::CaseGuardian.into()],
+                ..ListNoticesRequest::default()
+            };
+            let listed = world.notices().list_notices(request).await.unwrap().into_inner();
+            if let Some(notice) = listed.notices.into_iter().next() {
+                return notice;
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(told.case_id, case.case_id);
+
+    assert_eq!(world.open(request.clone()).await.case_id, case.case_id, "a replay is the same case");
+    let mut other = request.clone();
+    other.guardian = Some(subject(&[("email", "somebody-else@example.org")]));
+    let reused =
+        assert_refused(world.try_open(other).await, Code::AlreadyExists, "ERROR_REASON_REQUEST_ID_REUSED");
+    assert_eq!(metadata(&reused)["differs"], "guardian");
+    let mut grown_up = request;
+    grown_up.minor = false;
+    grown_up.guardian = Some(subject(&[("email", "x")]));
+    let bad = world.try_open(grown_up).await.unwrap_err();
+    assert_eq!(fields(&bad), ["guardian", "guardian.identifiers[0].value"]);
+    world.settled(&case.case_id).await;
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn the_tasks_of_minors_go_first() {
+    let world = Builder::new(people_services()).parallel("marketing", 1).start().await;
+    let marketing = world.puppet("marketing");
+    marketing.always(Method::Collect, Fault::Hang);
+    // The first one keeps the only place; everybody else queues up behind it.
+    let first = world.open(opening(Right::Access, &[ADA])).await;
+    marketing.called(Method::Collect, 1).await;
+    let mut others = Vec::new();
+    for _ in 0..5 {
+        others.push(world.open(opening(Right::Access, &[ADA])).await);
+    }
+    let mut request = opening(Right::Access, &[ADA]);
+    request.minor = true;
+    let minor = world.open(request).await;
+    marketing.heal();
+    let minor = world.settled(&minor.case_id).await;
+    let done_at = |case: &rightful::proto::v1::Case| case.settle_time.map(|time| (time.seconds, time.nanos));
+    let mut behind = 0;
+    for case in std::iter::once(&first).chain(&others) {
+        let case = world.settled(&case.case_id).await;
+        behind += usize::from(done_at(&case) > done_at(&minor));
+    }
+    assert!(behind >= 4, "it was opened last, and {behind} of six settled after it");
+    world.finish().await;
+}
