@@ -4,13 +4,14 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const FILES: [&str; 9] = [
+const FILES: [&str; 10] = [
     "rightful/downstream/v1/subject_data.proto",
     "rightful/downstream/v1/subject_data_service.proto",
     "rightful/v1/case.proto",
     "rightful/v1/case_service.proto",
     "rightful/v1/downstream_service.proto",
     "rightful/v1/error_reason.proto",
+    "rightful/v1/handling.proto",
     "rightful/v1/hold_service.proto",
     "rightful/v1/notice_service.proto",
     "rightful/v1/retention_service.proto",

@@ -199,7 +199,7 @@ fn engine_settings(config: &Config) -> engine::Settings {
         poll: config.engine.poll,
         describe_every: config.engine.describe_every,
         describe_patience: config.engine.describe_patience,
-        respond_within: config.policy.respond_within.clone(),
+        handling: Arc::new(config.handling.clone()),
         export_lives: config.policy.export_lives.clone(),
         retention: config.retention.policy.clone(),
         duplicates: config.policy.duplicates,

@@ -13,7 +13,11 @@ use super::{
 };
 use crate::{
     config::{self, Config, LogFormat},
-    domain::retention::{Data, Rule},
+    domain::{
+        clock::Term,
+        handling::Handling,
+        retention::{Data, Rule},
+    },
 };
 
 #[derive(Subcommand)]
@@ -91,6 +95,7 @@ fn values(config: &Config) -> Vec<(String, String)> {
     say("controller.complaint_body", &config.controller.complaint_body);
     say("policy.respond_within", &config.policy.respond_within.as_str());
     say("policy.export_lives", &config.policy.export_lives.as_str());
+    handling(&config.handling, &mut say);
     say("engine.lease", &format!("{:#}", config.engine.lease));
     say("engine.poll", &format!("{:#}", config.engine.poll));
     say("engine.describe_every", &format!("{:#}", config.engine.describe_every));
@@ -155,6 +160,34 @@ fn rule_in_words(rule: &Rule) -> String {
         text.push_str(&format!(" ({}, {})", ground.code, ground.source));
     }
     text
+}
+
+/// How cases are handled.
+fn handling(handling: &Handling, say: &mut dyn FnMut(&str, &dyn Display)) {
+    let term = |term: &Option<Term>| term.as_ref().map(Term::to_string).unwrap_or_default();
+    say("policy.acknowledge_within", &term(&handling.promise.acknowledge));
+    say("policy.extend_by", &term(&handling.promise.extend));
+    say("policy.regimes", &handling.regimes.join(", "));
+    say("policy.warn_before", &format!("{:#}", handling.warn_before));
+    say("policy.when_due", &handling.when_due);
+    say("policy.verification", &handling.verification.level);
+    say("policy.verification_expires", &handling.verification_expires.as_str());
+    say("policy.verification_attempts", &handling.verification.attempts);
+    let rights: Vec<&str> = handling.approval.iter().map(|right| right.as_str()).collect();
+    say("policy.approval", &rights.join(", "));
+    say("policy.confirmation_window", &format!("{:#}", handling.confirmation_window));
+    say("clocks.table", &format!("{} regimes", handling.table.regimes.len()));
+    say("clocks.zone", &handling.table.zone);
+    say("clocks.holidays", &handling.table.controller_holidays);
+    for (kind, level) in &handling.verification.assurance {
+        say(&format!("assurance.{kind}"), level);
+    }
+    for (number, rule) in handling.verification.rules.iter().enumerate() {
+        let right = rule.right.map_or("any right", |right| right.as_str());
+        let regime = rule.regime.as_deref().unwrap_or("any regime");
+        let channel = rule.channel.as_deref().unwrap_or("any channel");
+        say(&format!("verification[{number}]"), &format!("{right}, {regime}, {channel}: {}", rule.level));
+    }
 }
 
 /// `postgres://user:secret@host/db` is `postgres://user:…@host/db`; what follows `?` may hold secrets too.

@@ -45,7 +45,7 @@ impl Exit {
             Code::Ok => Self::Done,
             Code::InvalidArgument => Self::Usage,
             Code::NotFound => Self::NotFound,
-            Code::FailedPrecondition | Code::AlreadyExists => Self::NotPossible,
+            Code::FailedPrecondition | Code::AlreadyExists | Code::PermissionDenied => Self::NotPossible,
             Code::Unavailable | Code::ResourceExhausted | Code::DeadlineExceeded => Self::Unreachable,
             _ => Self::Fault,
         }
@@ -183,7 +183,7 @@ mod tests {
             (Code::DeadlineExceeded, Exit::Unreachable),
             (Code::Internal, Exit::Fault),
             (Code::Unimplemented, Exit::Fault),
-            (Code::PermissionDenied, Exit::Fault),
+            (Code::PermissionDenied, Exit::NotPossible),
         ];
         for (code, exit) in expected {
             assert_eq!(Failure::from(Status::new(code, "x")).exit(), exit, "{code:?}");

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use crate::proto::{
     downstream::v1::{Action, GroundCode, LegalBasis, Right, Use},
     v1::{
-        CaseReason, CaseState, NoticeType, SweepEvent, SweepState, TaskKind, TaskReason, TaskState,
-        UnscheduledReason,
+        Assurance, CaseReason, CaseState, EvidenceKind, NoticeType, SweepEvent, SweepState, TaskKind,
+        TaskReason, TaskState, UnscheduledReason,
     },
 };
 
@@ -48,6 +48,10 @@ words! {
     action: Action, "ACTION_";
     /// Why something stays.
     ground: GroundCode, "GROUND_CODE_";
+    /// How sure it is that the person asks.
+    assurance: Assurance, "ASSURANCE_";
+    /// What shows that.
+    evidence_kind: EvidenceKind, "EVIDENCE_KIND_";
     /// What a person can object to.
     r#use: Use, "USE_";
     /// On what basis data is processed.

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 
 use super::{
     Config, Controller, Engine, Keys, Limits, LogFormat, Policy, Server, Storage, Store, Telemetry,
-    downstream, retention, settings::Settings, webhook,
+    downstream, handling, retention, settings::Settings, webhook,
 };
 use crate::domain::{Duplicates, Faults, breaker, retry};
 
@@ -34,23 +34,24 @@ pub(super) fn config(mut settings: Settings) -> Result<Config, Faults> {
 
 /// Reads every section. Where there is a fault, the value is of no use.
 pub(super) fn sections(settings: &mut Settings) -> Config {
+    let (server, store, storage) = (server(settings), store(settings), storage(settings));
+    let keys = Keys { ring: PathBuf::from(settings.text("keys.ring", "rightful.keys.json", TEXT_BYTES_MAX)) };
+    let controller = controller(settings);
+    let policy = Policy {
+        respond_within: settings.period("policy.respond_within", "P30D"),
+        export_lives: settings.period("policy.export_lives", "P30D"),
+        duplicates: settings.parsed("policy.duplicates", Duplicates::Allow, "must be allow, join or refuse"),
+        excessive_cases: settings.number("policy.excessive_cases", 0, 0..=EXCESSIVE_CASES_MAX),
+        excessive_within: settings.period("policy.excessive_within", "P12M"),
+    };
     Config {
-        server: server(settings),
-        store: store(settings),
-        storage: storage(settings),
-        keys: Keys { ring: PathBuf::from(settings.text("keys.ring", "rightful.keys.json", TEXT_BYTES_MAX)) },
-        controller: controller(settings),
-        policy: Policy {
-            respond_within: settings.period("policy.respond_within", "P30D"),
-            export_lives: settings.period("policy.export_lives", "P30D"),
-            duplicates: settings.parsed(
-                "policy.duplicates",
-                Duplicates::Allow,
-                "must be allow, join or refuse",
-            ),
-            excessive_cases: settings.number("policy.excessive_cases", 0, 0..=EXCESSIVE_CASES_MAX),
-            excessive_within: settings.period("policy.excessive_within", "P12M"),
-        },
+        server,
+        store,
+        storage,
+        keys,
+        controller,
+        handling: handling::handling(settings, &policy.respond_within),
+        policy,
         engine: engine(settings),
         limits: limits(settings),
         retry: retry(settings),

@@ -4,7 +4,9 @@
 
 mod check;
 mod downstream;
+mod handling;
 mod manual;
+mod regimes;
 mod retention;
 mod section;
 mod settings;
@@ -26,7 +28,7 @@ use std::{
 
 use config::{Environment, File, FileFormat};
 
-use crate::domain::{Faults, breaker, retry};
+use crate::domain::{Faults, breaker, handling::Handling, retry};
 use settings::Settings;
 
 /// What every variable of ours starts with.
@@ -49,6 +51,8 @@ pub struct Config {
     pub controller: Controller,
     /// `[policy]`: how long things may take and live.
     pub policy: Policy,
+    /// `[policy]`, `[clocks]`, `[assurance]`, `[[verification]]`: how cases are handled.
+    pub handling: Handling,
     /// `[engine]`: how work is claimed and polled.
     pub engine: Engine,
     /// `[limits]`: how much is let in at once.

@@ -19,6 +19,8 @@ pub(super) struct Settings {
     containers: BTreeMap<String, usize>,
     /// Keys that the reader asked for.
     pub(super) asked: BTreeSet<String>,
+    /// The file that has all keys; empty: `config.example.toml`.
+    pub(super) listed_in: &'static str,
     faults: Faults,
 }
 
@@ -141,37 +143,42 @@ impl Settings {
             .collect()
     }
 
-    /// The texts of an array, at most `most` of them.
-    pub(super) fn list(&mut self, key: &str, most: usize) -> Vec<String> {
-        self.asked.insert(key.to_owned());
-        self.asked.insert(format!("{key}["));
-        let length = self.containers.get(key).copied().unwrap_or(0);
-        if length > most {
-            self.fault(key, format!("must have at most {most} entries"));
-        }
-        let at = |index: usize| format!("{key}[{index}]");
-        (0..length.min(most)).filter_map(|index| Some(self.values.remove(&at(index))?.text)).collect()
-    }
-
     /// How many items an array has.
     pub(super) fn length(&mut self, array: &str) -> usize {
         self.asked.insert(format!("{array}["));
         self.containers.get(array).copied().unwrap_or(0)
     }
 
+    /// The texts of a list: an array, or, in a variable, words between commas.
+    pub(super) fn list(&mut self, key: &str, most: usize) -> Vec<String> {
+        let length = self.length(key);
+        let one = self.optional(key).unwrap_or_default();
+        let mut items: Vec<String> =
+            one.split(',').map(|item| item.trim().to_owned()).filter(|item| !item.is_empty()).collect();
+        items.extend(
+            (0..length).filter_map(|index| Some(self.values.remove(&format!("{key}[{index}]"))?.text)),
+        );
+        if items.len() > most {
+            self.fault(key, format!("must have at most {most} entries"));
+            items.truncate(most);
+        }
+        items
+    }
+
     /// The faults, with one for everything that nobody asked for.
     pub(super) fn finish(mut self) -> Faults {
+        let file = if self.listed_in.is_empty() { "config.example.toml" } else { self.listed_in };
         for (key, written) in &self.values {
             let origin =
                 written.origin.as_ref().map(|place| format!(" (set in {place})")).unwrap_or_default();
-            self.faults.push(key, format!("is not a setting{origin}; config.example.toml has all of them"));
+            self.faults.push(key, format!("is not a setting{origin}; {file} has all of them"));
         }
         for (key, _) in self.containers.iter().filter(|(key, length)| **length == 0 && !key.is_empty()) {
             let inside = |asked: &String| {
                 asked.strip_prefix(key.as_str()).is_some_and(|rest| rest.starts_with(['.', '[']))
             };
             if !self.asked.iter().any(inside) {
-                self.faults.push(key, "is not a section or list; config.example.toml has all of them");
+                self.faults.push(key, format!("is not a section or list; {file} has all of them"));
             }
         }
         self.faults

@@ -37,6 +37,8 @@ fn the_example_is_the_defaults() {
         from("[[downstream]]\nname = 'billing'\nendpoint = 'http://127.0.0.1:7001'").unwrap().downstreams
     );
     uncommented.downstreams.clear();
+    assert_eq!(uncommented.handling.verification.rules.len(), 1);
+    uncommented.handling.verification.rules.clear();
     assert_eq!(uncommented.retention.policy.rules.len(), 5);
     uncommented.retention.policy.rules.clear();
     assert_eq!(uncommented.webhooks.len(), 1);
@@ -230,4 +232,45 @@ fn retention_rules_are_checked_one_by_one() {
         "retention.rule[4].speed",
     ];
     assert_eq!(fault_keys(text), expected);
+}
+
+#[test]
+fn how_cases_are_handled_is_checked_in_every_part() {
+    let text = "[policy]\nregimes = ['gdpr', 'hipaa']\nacknowledge_within = 'soon'\nwhen_due = 'panic'\nverification = 'some'\n\
+                approval = ['erasing']\nconfirmation_window = '1000h'\n[clocks]\nzone = 'Mars/Base'\nholidays = 'mars'\n\
+                [assurance]\nemail_link = 'x'\nhearsay = 'low'\n[[verification]]\nright = 'x'\nregime = 'x'\n[[verification]]";
+    let expected = [
+        "clocks.zone",
+        "clocks.holidays",
+        "policy.regimes[1]",
+        "policy.verification",
+        "verification[0].right",
+        "verification[0].regime",
+        "verification[0].level",
+        "verification[1].level",
+        "assurance.email_link",
+        "policy.acknowledge_within",
+        "policy.when_due",
+        "policy.approval[0]",
+        "policy.confirmation_window",
+        "assurance.hearsay",
+    ];
+    assert_eq!(fault_keys(text), expected);
+}
+
+#[test]
+fn another_table_replaces_the_built_in_one_and_its_faults_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("own.toml");
+    let own = "[[regime]]\nname = 'house'\ntitle = 'House rules'\n[[clock]]\nregime = 'house'\n\
+               respond = '5 business_days'\nsource = 'house rules'\nvalid_from = '2020-01-01'\n\
+               [[holidays]]\nname = 'weekends'\nsource = 'x'";
+    std::fs::write(&path, own).unwrap();
+    let text = format!("[clocks]\ntable = '{}'\n[policy]\nregimes = ['house']", path.display());
+    let config = from(&text).unwrap();
+    assert_eq!(config.handling.table.regimes.len(), 1);
+    std::fs::write(&path, own.replace("5 business_days", "a week")).unwrap();
+    assert_eq!(fault_keys(&text), ["clocks.table: clock[0].respond"]);
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(fault_keys("[clocks]\ntable = 'no/such/file'"), ["clocks.table"]);
 }

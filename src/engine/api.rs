@@ -11,6 +11,8 @@ use crate::domain::{
     Ask, Capabilities, Case, CaseId, CaseState, CategoryOutcome, Details, Ground, Hold, HoldId, Identifier,
     Lane, Notice, NoticeType, Particulars, Right, Scope, Subject, Sweep, SweepId, Task, TaskId, TaskReason,
     TaskState,
+    clock::Clocks,
+    verification::{Assurance, Evidence},
 };
 use crate::downstream::Said;
 
@@ -39,6 +41,8 @@ pub struct NewCase {
     pub channel: String,
     /// The regimes that it is under; empty means those of the configuration.
     pub regimes: Vec<String>,
+    /// What shows that the person asks.
+    pub evidence: Vec<Evidence>,
     /// What exactly is asked for, beyond the right.
     pub particulars: Particulars,
     /// Whether the subject is a minor.
@@ -95,6 +99,10 @@ pub struct NewPreview {
     pub received_at: Option<Timestamp>,
     /// About what.
     pub scope: Scope,
+    /// Over which way the person asked, or empty.
+    pub channel: String,
+    /// The regimes that it is under; empty means those of the configuration.
+    pub regimes: Vec<String>,
     /// What exactly.
     pub particulars: Particulars,
     /// What else is personal.
@@ -108,6 +116,14 @@ pub struct Preview {
     pub tasks: Vec<PreviewTask>,
     /// When the case would have to be done.
     pub due_at: Timestamp,
+    /// The clocks that it would have.
+    pub clocks: Clocks,
+    /// How well the person would have to be verified.
+    pub verification_needed: Assurance,
+    /// Whether somebody else would have to approve it.
+    pub approval_needed: bool,
+    /// When it would start if it were approved now; absent: at once.
+    pub start_at: Option<Timestamp>,
     /// Holds in force that cover the subject as given, oldest first, at most 100.
     pub holds: Vec<HoldId>,
 }
@@ -206,8 +222,10 @@ pub struct Filter {
     pub downstream: Option<String>,
     /// Due before.
     pub due_before: Option<Timestamp>,
-    /// In progress and past due.
+    /// Not final and past due.
     pub overdue: bool,
+    /// Not final, and past due or soon so.
+    pub due_soon: bool,
     /// Opened with, or resolved to, this identifier.
     pub identifier: Option<Identifier>,
 }

@@ -3,8 +3,8 @@
 //! **Guarantees.** Tasks that are not final become cancelled in one transaction. A worker that holds one of them loses
 //! its lease and cannot write; what its call did meanwhile at the downstream is not known here.
 
-use super::{CaseView, Engine, Error};
-use crate::domain::{CaseEvent, CaseId, CaseReason, CaseState, CaseWork, TaskEvent, TaskId};
+use super::{CaseView, Engine, Error, decide::stop_tasks};
+use crate::domain::{CaseEvent, CaseId, CaseReason, CaseState, CaseWork};
 
 impl Engine {
     /// Stops a case. Cancelling it again answers it again.
@@ -24,13 +24,7 @@ impl Engine {
                 file.case.proceedings.follow_ups.list.retain(|follow_up| follow_up.case_id.is_some());
                 file.case.expires_at = Some(expires_at);
                 file.work = Some((CaseWork::Expire, expires_at));
-                let open = |state| crate::domain::TaskState::after(state, TaskEvent::Cancel).is_ok();
-                let open: Vec<TaskId> = file.tasks.iter().filter(|t| open(t.state)).map(|t| t.id).collect();
-                for task in open {
-                    file.move_task(task, TaskEvent::Cancel, None)?;
-                    file.set_progress(task, None);
-                }
-                Ok(())
+                stop_tasks(file)
             })
             .await?;
         self.case(id).await

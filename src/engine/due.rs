@@ -1,27 +1,41 @@
-//! Due: the due time of a case has come.
+//! Due: a moment of a case has come: a clock comes to its end, an answer is due, evidence is waited for no longer, or the
+//! time for second thoughts is over.
 //!
-//! **Expected flow.** Whoever answers has answered long ago. Tasks whose downstreams nobody can reach, because they are
-//! paused or their breakers are open, need a person; the case goes on without them, and says so. Everybody else's tasks
-//! go on, and the case is looked at again.
+//! **Expected flow.** What the clocks have to say is written down, each once. When the answer is due, whoever answers has
+//! answered long ago: tasks whose downstreams nobody can reach, because they are paused or their breakers are open, need a
+//! person, and the case goes on without them, unless policy says to wait. Everybody else's tasks go on, and the case is
+//! looked at again.
 //!
 //! **Guarantees.** A downstream that is away for good holds up no case for longer than its deadline, even if none of the
 //! case's tasks was ever tried: an open breaker keeps them back.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use uuid::Uuid;
 
-use super::{Engine, Error};
+use super::{
+    Engine, Error,
+    confirm::{Doubt, refuse_unverified},
+    decide::start_or_wait,
+};
 use crate::{
-    domain::{CaseState, CaseWork, Lane, Task, TaskEvent, TaskId, TaskReason},
-    store::{self, CaseFile, StoredCase, due_again},
+    domain::{
+        CaseState, Lane, Task, TaskEvent, TaskId, TaskReason, clock::Tick, decision::WhenDue,
+        handling::Handling,
+    },
+    store::{self, CaseFile, StoredCase},
+    telemetry::metrics,
 };
 
 impl Engine {
-    /// Gives up on whom nobody can reach.
+    /// Does what the moment asks for.
     pub(super) async fn look_at_due(&self, stored: &StoredCase, token: Uuid) -> Result<(), Error> {
         let lanes = self.0.store.lanes().await?;
-        self.change_case(stored.case.id, token, move |file| give_up_unreachable(file, &lanes)).await
+        let handling = Arc::clone(&self.0.settings.handling);
+        let doubt = self.doubt();
+        let look = move |file: &mut CaseFile| look(file, &lanes, &handling, &doubt);
+        count(&self.change_case(stored.case.id, token, look).await?);
+        Ok(())
     }
 }
 
@@ -30,14 +44,40 @@ fn may_be_given_up(task: &Task) -> bool {
     task.state.is_active() && !task.is_held()
 }
 
-fn give_up_unreachable(file: &mut CaseFile, lanes: &BTreeMap<String, Lane>) -> Result<(), store::Error> {
-    file.attempts = 0;
-    if file.case.state != CaseState::InProgress {
-        // It waits for a person: nobody has been asked anything.
-        file.work = Some((CaseWork::Due, due_again(file.case.due_at, file.now)));
-        return Ok(());
+/// Counts what the clocks had to say, once it is written down.
+pub(super) fn count(ticks: &[Tick]) {
+    for tick in ticks.iter().filter(|tick| tick.is_missed) {
+        metrics::deadline_missed(&tick.regime, tick.kind.as_str());
     }
+}
+
+fn look(
+    file: &mut CaseFile,
+    lanes: &BTreeMap<String, Lane>,
+    handling: &Handling,
+    doubt: &Doubt,
+) -> Result<Vec<Tick>, store::Error> {
+    let ticks = file.tick();
     file.work = None;
+    file.attempts = 0;
+    let (state, now) = (file.case.state, file.now);
+    let proceedings = &file.case.proceedings;
+    let is_expired = proceedings.verification.waits_until(state).is_some_and(|until| until <= now);
+    let deliver_at = proceedings.deliver_at.unwrap_or(file.case.due_at);
+    if is_expired {
+        refuse_unverified(file, handling, doubt, "nobody showed in time who asks")?;
+    } else if state == CaseState::InProgress && file.tasks.is_empty() {
+        start_or_wait(file);
+    } else {
+        if state == CaseState::InProgress && proceedings.when_due != WhenDue::Wait && deliver_at <= now {
+            give_up_unreachable(file, lanes)?;
+        }
+        file.advance();
+    }
+    Ok(ticks)
+}
+
+fn give_up_unreachable(file: &mut CaseFile, lanes: &BTreeMap<String, Lane>) -> Result<(), store::Error> {
     let mut lost: Vec<(TaskId, TaskReason, &str)> = Vec::new();
     for task in file.tasks.iter().filter(|task| may_be_given_up(task) && !file.is_leased(task.id)) {
         if task.reason == Some(TaskReason::AwaitsPerson) {
@@ -67,6 +107,5 @@ fn give_up_unreachable(file: &mut CaseFile, lanes: &BTreeMap<String, Lane>) -> R
         file.set_progress(task, None);
         file.move_task(task, TaskEvent::GiveUp, Some(reason))?;
     }
-    file.advance();
     Ok(())
 }

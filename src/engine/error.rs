@@ -41,6 +41,26 @@ pub enum Error {
     /// The state does not allow it.
     #[error(transparent)]
     IllegalState(#[from] IllegalTransition),
+    /// Who opened the case cannot approve it.
+    #[error("who opened a case cannot approve it")]
+    FourEyes {
+        /// Who tried.
+        caller: String,
+    },
+    /// It cannot be done any more.
+    #[error("it is too late to {event}")]
+    TooLate {
+        /// What was to be done.
+        event: &'static str,
+        /// The key and value that say why.
+        with: (&'static str, String),
+    },
+    /// None of the regimes knows an extension.
+    #[error("the deadline cannot be extended")]
+    NotExtendable {
+        /// Which regimes bind the case.
+        regimes: Vec<String>,
+    },
     /// There is no export or receipt (yet).
     #[error("nothing to hand out in state {state}")]
     NotReady {

@@ -4,12 +4,16 @@
 //! work; it takes no hints, so the happy path, the restart after a crash and a second replica run the same code.
 
 mod api;
+mod approve;
 mod attempt;
 mod cancel;
 mod change;
 mod check;
 mod collect;
+mod confirm;
 mod courier;
+mod deadline;
+mod decide;
 mod desk;
 mod directory;
 mod download;
@@ -28,6 +32,7 @@ mod plan;
 mod preview;
 mod read;
 mod record;
+mod refuse;
 mod release;
 mod resolve;
 mod retention_sweep;
@@ -46,11 +51,12 @@ use tokio::{sync::Notify, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 pub use api::*;
+pub use confirm::Confirmation;
 pub use error::Error;
 
 use crate::{
     clock::Clock,
-    domain::{Duplicates, Period, breaker, retention, retry::Policy},
+    domain::{Duplicates, Period, breaker, handling::Handling, retention, retry::Policy},
     downstream::Registry,
     export::{Controller, Storage},
     notice::Webhooks,
@@ -72,8 +78,8 @@ pub struct Settings {
     pub describe_every: SignedDuration,
     /// How long a case waits for a downstream that has never described itself before it is planned without it.
     pub describe_patience: SignedDuration,
-    /// How long after the person asked a case is due.
-    pub respond_within: Period,
+    /// How cases are handled.
+    pub handling: Arc<Handling>,
     /// How long an export, and all personal data of a settled case, is kept.
     pub export_lives: Period,
     /// What is retained, anonymised or restricted instead of erased.
@@ -208,6 +214,7 @@ impl Engine {
         running.spawn(desk::run(self.clone(), stop.clone()));
         running.spawn(retention_sweep::run(self.clone(), stop.clone()));
         running.spawn(directory::keep_describing(self.clone(), stop.clone()));
+        running.spawn(self.clone().keep_counting(stop.clone()));
         running.spawn(timekeeping::keep(self.clone(), stop));
         Lanes { engine: self.clone(), running }
     }

@@ -8,6 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use sha2::{Digest as _, Sha256};
@@ -15,8 +16,12 @@ use sha2::{Digest as _, Sha256};
 use super::{CaseView, Engine, Error, NewCase, OpenedCase, plan};
 use crate::{
     domain::{
-        Case, CaseId, CaseState, CaseWork, Circumstances, Details, Proceedings, Right, Scope, Subject, Wish,
-        advance,
+        Case, CaseId, CaseState, CaseWork, Circumstances, Details, FollowUps, Proceedings, Right, Scope,
+        Subject, Wish, advance,
+        clock::Anchor,
+        decision::Approval,
+        handling::Handling,
+        verification::{Assurance, Verification},
     },
     store::{Existing, Opened, Opening, Repeats, due_again},
     vault::{CaseKey, KeyRing},
@@ -30,15 +35,18 @@ const DETAILS: &str = "details";
 impl Engine {
     /// Opens a case; durable when it answers.
     pub async fn open(&self, new: NewCase) -> Result<OpenedCase, Error> {
-        let checked = self
-            .check_scope(&new.scope)
-            .and_then(|()| self.check_particulars(new.right, &new.scope, &new.particulars));
-        if let Err(fault) = checked {
-            // A replay is answered even if it names a downstream that has left since.
-            let existing = self.0.store.opened(&new.caller, &new.request_id).await?.ok_or(fault)?;
-            return self.replay(&new, existing).await;
-        }
-        let mut opening = self.opening(&new)?;
+        let checked = self.check_names(&new.scope, &new.regimes).and_then(|regimes| {
+            self.check_particulars(new.right, &new.scope, &new.particulars).map(|()| regimes)
+        });
+        let regimes = match checked {
+            Ok(regimes) => regimes,
+            Err(fault) => {
+                // A replay is answered even if it names a downstream, or a regime, that has left since.
+                let existing = self.0.store.opened(&new.caller, &new.request_id).await?.ok_or(fault)?;
+                return self.replay(&new, existing).await;
+            }
+        };
+        let mut opening = self.opening(&new, regimes)?;
         match self.0.store.insert(opening.clone()).await? {
             Opened::New(findings) => {
                 findings.apply(&mut opening);
@@ -61,36 +69,34 @@ impl Engine {
         }
     }
 
-    fn opening(&self, new: &NewCase) -> Result<Opening, Error> {
+    fn opening(&self, new: &NewCase, regimes: Vec<String>) -> Result<Opening, Error> {
         let now = self.0.clock.now();
         let received_at = new.received_at.unwrap_or(now);
-        let case = Case {
+        let (state, proceedings) = begin(new, regimes, &self.0.settings.handling, (received_at, now));
+        let mut case = Case {
             id: CaseId(self.0.clock.new_id()),
             caller: new.caller.clone(),
             request_id: new.request_id.clone(),
             right: new.right,
-            state: CaseState::InProgress,
+            state,
             reason: None,
             revision: 1,
             opened_at: now,
             received_at,
-            due_at: self.0.settings.respond_within.after(received_at),
+            due_at: proceedings.clocks.deadline().unwrap_or(Timestamp::MAX),
             settled_at: None,
             expires_at: None,
             identifier_kinds: new.subject.kinds().into_iter().collect(),
             scope: new.scope.clone(),
             labels: new.labels.clone(),
             policy_version: new.policy_version.clone(),
-            proceedings: Proceedings {
-                channel: new.channel.clone(),
-                regimes: new.regimes.clone(),
-                particulars: new.particulars.clone(),
-                circumstances: circumstances(new),
-                ..Proceedings::default()
-            },
+            proceedings,
             pseudonym: self.0.ring.pseudonym(&new.subject),
         };
-        let (tasks, work) = if self.undescribed(&new.scope).is_empty() {
+        let waits = state != CaseState::InProgress || case.proceedings.waits_to_start(now);
+        let (tasks, work) = if waits {
+            (Vec::new(), Some((CaseWork::Due, case.proceedings.next_look(state, case.due_at, now))))
+        } else if self.undescribed(&new.scope).is_empty() {
             let planned = self.plan(&Wish {
                 right: new.right,
                 particulars: &new.particulars,
@@ -101,7 +107,8 @@ impl Engine {
             let work = if advance::all_settled(&tasks) {
                 (CaseWork::Settle, now)
             } else {
-                (CaseWork::Due, due_again(case.due_at, now))
+                case.proceedings.deliver_at = Some(due_again(case.due_at, now));
+                (CaseWork::Due, case.proceedings.next_look(state, case.due_at, now))
             };
             (tasks, Some(work))
         } else {
@@ -124,6 +131,50 @@ impl Engine {
             work,
         })
     }
+}
+
+/// What policy and law make of the case, and where it stands at first: steps that policy does not ask for are passed
+/// through at once.
+fn begin(
+    new: &NewCase,
+    regimes: Vec<String>,
+    handling: &Handling,
+    (received_at, now): (Timestamp, Timestamp),
+) -> (CaseState, Proceedings) {
+    let mut clocks = handling.clocks(&regimes, new.right, received_at);
+    let policy = &handling.verification;
+    let needed = policy.needed(new.right, (&regimes, &handling.table), &new.channel, received_at);
+    let mut verification = Verification { needed, ..Verification::default() };
+    let is_verified = verification.add(&new.evidence, policy, now);
+    if !is_verified {
+        verification.expires_at = Some(handling.verification_expires.after(now));
+    } else if needed == Assurance::None {
+        clocks.start(Anchor::Verification, received_at, &handling.table);
+    } else {
+        verification.verified_at = Some(now);
+        clocks.start(Anchor::Verification, now, &handling.table);
+    }
+    let approval = Approval { is_needed: handling.approval.contains(&new.right), ..Approval::default() };
+    let state = match (is_verified, approval.is_needed) {
+        (false, _) => CaseState::AwaitingVerification,
+        (true, true) => CaseState::AwaitingApproval,
+        (true, false) => CaseState::InProgress,
+    };
+    let proceedings = Proceedings {
+        channel: new.channel.clone(),
+        regimes,
+        clocks,
+        verification,
+        approval,
+        particulars: new.particulars.clone(),
+        follow_ups: FollowUps::default(),
+        circumstances: circumstances(new),
+        refusal: None,
+        start_at: handling.start_at(new.right, now).filter(|_| state == CaseState::InProgress && !new.minor),
+        when_due: handling.when_due,
+        deliver_at: None,
+    };
+    (state, proceedings)
 }
 
 impl Engine {
@@ -170,6 +221,7 @@ fn asked(new: &NewCase, ring: &KeyRing) -> BTreeMap<String, String> {
     let fields = [
         ("channel", json!(new.channel)),
         ("regimes", json!(new.regimes)),
+        ("evidence", json!(new.evidence)),
         ("corrections", json!(new.details.corrections)),
         ("uses", json!(particulars.uses)),
         ("purposes", json!(particulars.purposes)),

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{Engine, Error, directory};
+use super::{Engine, Error, directory, due};
 use crate::{
     clock::Clock,
     domain::{
@@ -44,8 +44,9 @@ impl Engine {
             .collect()
     }
 
-    /// Whether the scope names only what there is. Categories of a downstream that has never described itself pass.
-    pub(super) fn check_scope(&self, scope: &Scope) -> Result<(), Error> {
+    /// Whether scope and regimes name only what there is; the regimes that the case is under. Categories of a downstream
+    /// that has never described itself pass.
+    pub(super) fn check_names(&self, scope: &Scope, regimes: &[String]) -> Result<Vec<String>, Error> {
         let known = self.0.directory.all();
         let names: Vec<&str> = known.keys().map(String::as_str).collect();
         let one_of = |names: &[&str]| format!("must be one of {}", names.join(", "));
@@ -69,7 +70,13 @@ impl Engine {
                 }
             }
         }
-        Ok(faults.or(())?)
+        let regimes = self.0.settings.handling.regimes(regimes).unwrap_or_else(|unknown| {
+            for fault in unknown {
+                faults.push(fault.field, fault.description);
+            }
+            Vec::new()
+        });
+        Ok(faults.or(regimes)?)
     }
 
     /// Plans a case that could not be planned when it was opened, or is to be planned again.
@@ -83,13 +90,15 @@ impl Engine {
         if !self.undescribed(&stored.case.scope).is_empty() && patience.is_ok_and(|patience| now < patience) {
             let pause = self.0.settings.retry.pause(stored.attempts + 1, self.0.clock.chance(), None);
             let again = now.saturating_add(pause).unwrap_or(now);
-            return self
+            let ticks = self
                 .change_case(stored.case.id, token, move |file| {
                     file.attempts += 1;
                     file.work = Some((CaseWork::Plan, again));
-                    Ok(())
+                    Ok(file.tick())
                 })
-                .await;
+                .await?;
+            due::count(&ticks);
+            return Ok(());
         }
         let known = stored.case.identifier_kinds.iter().cloned().collect();
         let planned = self.plan(&Wish {

@@ -11,7 +11,8 @@ use crate::{
 impl Engine {
     /// What would be asked of whom, in which order and until when; of changes, where it can be, what they would do.
     pub async fn preview(&self, new: NewPreview) -> Result<Preview, Error> {
-        self.check_scope(&new.scope)?;
+        let handling = &self.0.settings.handling;
+        let regimes = self.check_names(&new.scope, &new.regimes)?;
         self.check_particulars(new.right, &new.scope, &new.particulars)?;
         for name in self.undescribed(&new.scope) {
             // A preview shows who cannot be planned; it does not wait for them.
@@ -24,9 +25,23 @@ impl Engine {
             known: &new.subject.kinds(),
         });
         let tasks = join_all(planned.into_iter().map(|planned| self.preview_task(planned, &new))).await;
-        let received_at = new.received_at.unwrap_or_else(|| self.0.clock.now());
-        let due_at = self.0.settings.respond_within.after(received_at);
-        Ok(Preview { tasks, due_at, holds: self.holds_on(&new.subject).await? })
+        let now = self.0.clock.now();
+        let received_at = new.received_at.unwrap_or(now);
+        let clocks = handling.clocks(&regimes, new.right, received_at);
+        Ok(Preview {
+            tasks,
+            due_at: clocks.deadline().unwrap_or(jiff::Timestamp::MAX),
+            verification_needed: handling.verification.needed(
+                new.right,
+                (&regimes, &handling.table),
+                &new.channel,
+                received_at,
+            ),
+            approval_needed: handling.approval.contains(&new.right),
+            start_at: handling.start_at(new.right, now),
+            clocks,
+            holds: self.holds_on(&new.subject).await?,
+        })
     }
 
     async fn preview_task(&self, planned: Planned, new: &NewPreview) -> PreviewTask {

@@ -20,8 +20,10 @@ impl Engine {
     pub async fn list(&self, filter: Filter, after: Option<CaseId>, size: u32) -> Result<Page, Error> {
         let mut states = filter.states;
         let mut due_before = filter.due_before;
-        if filter.overdue {
+        if filter.overdue || filter.due_soon {
             let now = self.0.clock.now();
+            let soon = now.saturating_add(self.0.settings.handling.warn_before).unwrap_or(now);
+            let now = if filter.overdue { now } else { soon };
             if states.is_empty() {
                 states = CaseState::open();
             } else {

@@ -9,7 +9,7 @@ use super::{Engine, attempt::Trouble, hold, open};
 use crate::{
     domain::{
         Ask, CategoryResult, Ground, HoldId, Identifier, Task, TaskEvent, TaskId, TaskReason, confirmation,
-        retry::Policy,
+        decision::WhenDue, retry::Policy,
     },
     downstream::Failure,
     store::{self, CaseFile, StoredCase},
@@ -143,7 +143,8 @@ impl Engine {
         let change = move |file: &mut CaseFile| {
             file.holds(id, token)?;
             let attempts = file.task_mut(id)?.attempts + 1;
-            let verdict = verdict(&failure, attempts, &policy, file.now >= due_at);
+            let waits = file.case.proceedings.when_due == WhenDue::Wait;
+            let verdict = verdict(&failure, attempts, &policy, !waits && file.now >= due_at);
             let pause = policy.pause(attempts, unit, failure.retry_after);
             let next = next_attempt(file.now, pause, due_at, failure.retry_after);
             fail(file, id, &failure, verdict, next)?;

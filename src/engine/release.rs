@@ -85,7 +85,7 @@ impl Engine {
             revision: 1,
             opened_at: now,
             received_at: now,
-            due_at: self.0.settings.respond_within.after(now),
+            due_at: self.0.settings.handling.clocks(&[], Right::Erasure, now).deadline().unwrap_or(now),
             settled_at: None,
             expires_at: None,
             identifier_kinds: subject.kinds().into_iter().collect(),

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{Engine, Error, collect, release};
+use super::{Engine, Error, collect, due, release};
 use crate::{
     domain::{
-        CaseEvent, CaseWork, Task, TaskState, advance, case::settled_reason, follow_up::schedule,
-        statement::statements,
+        CaseEvent, CaseWork, Task, TaskState, advance, case::settled_reason, clock::Tick,
+        follow_up::schedule, statement::statements,
     },
     export::{Described, Facts, Manifest, Part, bag, receipt},
     store::{self, CaseFile, ExportFacts, StoredCase},
@@ -67,7 +67,8 @@ impl Engine {
             file.case.proceedings.follow_ups = follow_ups.clone();
             complete(file, &ending, expires_at, sweep_at)
         };
-        self.change_case(stored.case.id, token, complete).await?;
+        let ticks = self.change_case(stored.case.id, token, complete).await?;
+        due::count(&ticks);
         metrics::settled(stored.case.right.as_str(), settled_reason(&tasks).as_str());
         Ok(())
     }
@@ -96,7 +97,10 @@ impl Engine {
         };
         let mut case = stored.case.clone();
         case.reason = Some(settled_reason(tasks));
-        case.settled_at = Some(self.0.clock.now());
+        let now = self.0.clock.now();
+        case.settled_at = Some(now);
+        case.proceedings.clocks.answer(now);
+        case.due_at = case.proceedings.clocks.deadline().unwrap_or(case.due_at);
         Facts {
             case,
             statements: statements(tasks),
@@ -111,12 +115,15 @@ fn complete(
     ending: &Ending,
     expires_at: Timestamp,
     sweep_at: Timestamp,
-) -> Result<(), store::Error> {
+) -> Result<Vec<Tick>, store::Error> {
     if !advance::all_settled(&file.tasks) {
         return Err(store::Error::LeaseLost);
     }
     let now = file.now;
     let reason = settled_reason(&file.tasks);
+    let ticks = file.tick();
+    file.case.proceedings.clocks.answer(now);
+    file.set_due();
     file.move_case(CaseEvent::Settle, Some(reason))?;
     file.case.settled_at = Some(now);
     file.case.expires_at = Some(expires_at);
@@ -130,7 +137,7 @@ fn complete(
         }
         Ending::Receipt(json) => file.set_receipt(json.clone()),
     }
-    Ok(())
+    Ok(ticks)
 }
 
 fn seal_manifest(key: &CaseKey, manifest: &Manifest) -> Result<Vec<u8>, Error> {

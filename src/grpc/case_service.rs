@@ -22,12 +22,15 @@ use crate::{
     domain::CaseId,
     engine::{Broken, CaseView, Engine},
     proto::v1::{
-        CancelCaseRequest, CancelCaseResponse, Case, DownloadExportRequest, DownloadExportResponse,
+        AcknowledgeCaseRequest, AcknowledgeCaseResponse, ApproveCaseRequest, ApproveCaseResponse,
+        CancelCaseRequest, CancelCaseResponse, Case, ConfirmSubjectRequest, ConfirmSubjectResponse,
+        DownloadExportRequest, DownloadExportResponse, ExtendDeadlineRequest, ExtendDeadlineResponse,
         GetCaseRequest, GetCaseResponse, GetReceiptRequest, GetReceiptResponse, ListCasesRequest,
         ListCasesResponse, OpenCaseRequest, OpenCaseResponse, OpenCasesRequest, OpenCasesResponse,
-        PreviewCaseRequest, PreviewCaseResponse, ResolveTaskRequest, ResolveTaskResponse, RetryTaskRequest,
-        RetryTaskResponse, WatchCaseRequest, WatchCaseResponse, case_service_server::CaseService,
-        download_export_response::Item,
+        PauseClockRequest, PauseClockResponse, PreviewCaseRequest, PreviewCaseResponse, RefuseCaseRequest,
+        RefuseCaseResponse, ResolveTaskRequest, ResolveTaskResponse, ResumeClockRequest, ResumeClockResponse,
+        RetryTaskRequest, RetryTaskResponse, WatchCaseRequest, WatchCaseResponse,
+        case_service_server::CaseService, download_export_response::Item,
     },
     telemetry::trace,
 };
@@ -189,6 +192,74 @@ impl CaseService for Service {
         let id = case_id(&request.get_ref().case_id)?;
         let receipt = self.engine.receipt(id).await.map_err(status::from)?;
         Ok(Response::new(GetReceiptResponse { receipt_json: receipt.json, sha256: receipt.sha256 }))
+    }
+
+    async fn confirm_subject(
+        &self,
+        request: Request<ConfirmSubjectRequest>,
+    ) -> Result<Response<ConfirmSubjectResponse>, Status> {
+        let (id, confirmation) =
+            convert::confirmation(request.into_inner(), (self.now)()).map_err(status::bad_request)?;
+        let view = self.engine.confirm(id, confirmation).await.map_err(status::from)?;
+        Ok(Response::new(ConfirmSubjectResponse { case: shown(view) }))
+    }
+
+    async fn approve_case(
+        &self,
+        request: Request<ApproveCaseRequest>,
+    ) -> Result<Response<ApproveCaseResponse>, Status> {
+        let approver = Caller::of(&request).name().to_owned();
+        let (id, note) = convert::approval_note(request.into_inner()).map_err(status::bad_request)?;
+        let view = self.engine.approve(id, approver, note).await.map_err(status::from)?;
+        Ok(Response::new(ApproveCaseResponse { case: shown(view) }))
+    }
+
+    async fn refuse_case(
+        &self,
+        request: Request<RefuseCaseRequest>,
+    ) -> Result<Response<RefuseCaseResponse>, Status> {
+        let refuser = Caller::of(&request).name().to_owned();
+        let (id, ground) = convert::refusal_ground(request.into_inner()).map_err(status::bad_request)?;
+        let view = self.engine.refuse(id, ground, refuser).await.map_err(status::from)?;
+        Ok(Response::new(RefuseCaseResponse { case: shown(view) }))
+    }
+
+    async fn extend_deadline(
+        &self,
+        request: Request<ExtendDeadlineRequest>,
+    ) -> Result<Response<ExtendDeadlineResponse>, Status> {
+        let (id, extension) =
+            convert::extension(request.into_inner(), (self.now)()).map_err(status::bad_request)?;
+        let view = self.engine.extend(id, extension).await.map_err(status::from)?;
+        Ok(Response::new(ExtendDeadlineResponse { case: shown(view) }))
+    }
+
+    async fn acknowledge_case(
+        &self,
+        request: Request<AcknowledgeCaseRequest>,
+    ) -> Result<Response<AcknowledgeCaseResponse>, Status> {
+        let (id, told_at) =
+            convert::acknowledgement(request.get_ref(), (self.now)()).map_err(status::bad_request)?;
+        let view = self.engine.acknowledge(id, told_at).await.map_err(status::from)?;
+        Ok(Response::new(AcknowledgeCaseResponse { case: shown(view) }))
+    }
+
+    async fn pause_clock(
+        &self,
+        request: Request<PauseClockRequest>,
+    ) -> Result<Response<PauseClockResponse>, Status> {
+        let (id, ground) = convert::pause_ground(request.get_ref()).map_err(status::bad_request)?;
+        let view = self.engine.pause_clock(id, ground).await.map_err(status::from)?;
+        Ok(Response::new(PauseClockResponse { case: shown(view) }))
+    }
+
+    async fn resume_clock(
+        &self,
+        request: Request<ResumeClockRequest>,
+    ) -> Result<Response<ResumeClockResponse>, Status> {
+        let id = case_id(&request.get_ref().case_id)?;
+        let view = self.engine.resume_clock(id).await.map_err(status::from)?;
+        Ok(Response::new(ResumeClockResponse { case: shown(view) }))
     }
 
     async fn resolve_task(

@@ -57,6 +57,21 @@ pub(super) fn from(error: Error) -> Status {
             message,
             vec![("state", transition.from.to_uppercase()), ("event", transition.event.to_owned())],
         ),
+        Error::FourEyes { caller } => {
+            status(Code::PermissionDenied, ErrorReason::FourEyes, message, vec![("caller", caller.clone())])
+        }
+        Error::TooLate { event, with: (key, value) } => status(
+            Code::FailedPrecondition,
+            ErrorReason::TooLate,
+            message,
+            vec![("event", (*event).to_owned()), (*key, value.clone())],
+        ),
+        Error::NotExtendable { regimes } => status(
+            Code::FailedPrecondition,
+            ErrorReason::NotExtendable,
+            message,
+            vec![("regimes", regimes.join(","))],
+        ),
         Error::NotReady { state } => status(
             Code::FailedPrecondition,
             ErrorReason::NotReady,

@@ -9,7 +9,10 @@ use uuid::Uuid;
 
 use super::Error;
 use crate::{
-    domain::{Case, CaseEvent, CaseReason, CaseWork, Subject, Task, TaskEvent, TaskId, TaskReason, advance},
+    domain::{
+        Case, CaseEvent, CaseReason, CaseState, CaseWork, Subject, Task, TaskEvent, TaskId, TaskReason,
+        TaskState, advance, clock::Tick, decision::WhenDue,
+    },
     vault::WrappedKey,
 };
 
@@ -166,10 +169,66 @@ impl CaseFile {
         if self.case.state.is_settled() {
             return;
         }
-        if advance::all_settled(&self.tasks) {
+        if self.case.state != CaseState::InProgress || self.case.proceedings.waits_to_start(now) {
+            self.look_again_if_idle();
+        } else if advance::all_settled(&self.tasks) && !self.waits_for_a_person() {
             self.work = Some((CaseWork::Settle, now));
         } else if self.work.is_none() {
-            self.work = Some((CaseWork::Due, due_again(self.case.due_at, now)));
+            let deliver_at = &mut self.case.proceedings.deliver_at;
+            if deliver_at.is_none_or(|at| at <= now) {
+                *deliver_at = Some(due_again(self.case.due_at, now));
+            }
+            self.look_again();
+        }
+    }
+
+    /// Whether policy lets no gap stand that nobody has decided about.
+    fn waits_for_a_person(&self) -> bool {
+        self.case.proceedings.when_due == WhenDue::Escalate
+            && self.tasks.iter().any(|task| task.state == TaskState::NeedsAttention)
+    }
+
+    /// Asks for the case to be looked at when the time has something to say about it.
+    pub fn look_again(&mut self) {
+        let Case { state, due_at, .. } = self.case;
+        let at = self.case.proceedings.next_look(state, due_at, self.now);
+        self.work = Some((CaseWork::Due, at));
+    }
+
+    /// The same, unless it needs something else first.
+    pub fn look_again_if_idle(&mut self) {
+        if matches!(self.work, None | Some((CaseWork::Due, _))) {
+            self.look_again();
+        }
+    }
+
+    /// The clocks have moved: the case is due when the first of them is.
+    pub fn set_due(&mut self) {
+        if let Some(due_at) = self.case.proceedings.clocks.deadline() {
+            self.case.due_at = due_at;
+        }
+        self.case.proceedings.deliver_at = None;
+        self.look_again_if_idle();
+    }
+
+    /// Writes down what the clocks have to say by now, each end once.
+    pub fn tick(&mut self) -> Vec<Tick> {
+        if !self.case.state.is_open() {
+            return Vec::new();
+        }
+        let ticks = self.case.proceedings.clocks.tick(self.now);
+        for tick in &ticks {
+            let name = if tick.is_missed { "case.deadline_missed" } else { "case.deadline_near" };
+            let data = json!({ "v": 1, "regime": tick.regime, "kind": tick.kind, "due_at": tick.due_at });
+            self.note(None, name.to_owned(), data);
+        }
+        ticks
+    }
+
+    /// Adds to what was written down last.
+    pub fn detail(&mut self, key: &str, value: Value) {
+        if let Some(data) = self.events.last_mut().and_then(|event| event.data.as_object_mut()) {
+            data.insert(key.to_owned(), value);
         }
     }
 

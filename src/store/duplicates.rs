@@ -17,7 +17,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{Error, Opening, due_again, entity::joined_request};
+use super::{Error, Opening, entity::joined_request};
 use crate::domain::{CaseId, CaseReason, CaseState, CaseWork, Duplicates, caller::OWN};
 
 /// Cases of one blind index that are looked at, the newest ones: one more than policy can count.
@@ -54,12 +54,21 @@ impl Findings {
         let case = &mut opening.case;
         case.proceedings.circumstances.duplicate_of = self.duplicate_of;
         case.proceedings.circumstances.excessive = self.excessive;
-        if self.excessive && case.state == CaseState::InProgress {
-            case.state = CaseState::AwaitingApproval;
-            case.reason = Some(CaseReason::ExcessiveCandidate);
-            opening.tasks.clear();
-            opening.work = Some((CaseWork::Due, due_again(case.due_at, case.opened_at)));
+        if !self.excessive {
+            return;
         }
+        let proceedings = &mut case.proceedings;
+        proceedings.approval.is_needed = true;
+        proceedings.start_at = None;
+        if case.state == CaseState::InProgress {
+            case.state = CaseState::AwaitingApproval;
+        }
+        if case.state == CaseState::AwaitingApproval {
+            case.reason = Some(CaseReason::ExcessiveCandidate);
+        }
+        let look_at = case.proceedings.next_look(case.state, case.due_at, case.opened_at);
+        opening.tasks.clear();
+        opening.work = Some((CaseWork::Due, look_at));
     }
 }
 

@@ -10,6 +10,7 @@ mod changes;
 mod claims;
 mod connection;
 mod convert;
+mod deadlines;
 mod downstreams;
 mod duplicates;
 mod entity;

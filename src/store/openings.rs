@@ -340,6 +340,7 @@ fn case_row(opening: &Opening) -> case::ActiveModel {
 
 fn opened_event(opening: &Opening) -> Event {
     let case = &opening.case;
+    let verification = &case.proceedings.verification;
     Event {
         at: case.opened_at,
         task: None,
@@ -347,7 +348,9 @@ fn opened_event(opening: &Opening) -> Event {
         data: json!({
             "v": 1, "right": case.right, "caller": case.caller, "received_at": case.received_at,
             "due_at": case.due_at, "pseudonym": case.pseudonym, "tasks": opening.tasks.len(),
-            "policy_version": case.policy_version,
+            "policy_version": case.policy_version, "regimes": case.proceedings.regimes, "state": case.state,
+            "verification": { "needed": verification.needed, "reached": verification.reached },
+            "approval": case.proceedings.approval.is_needed, "start_at": case.proceedings.start_at,
         }),
     }
 }

@@ -25,6 +25,9 @@ struct Instruments {
     refused: Counter<u64>,
     breaker: Gauge<u64>,
     outage: Gauge<u64>,
+    deadlines_missed: Counter<u64>,
+    due_soon: Gauge<u64>,
+    overdue: Gauge<u64>,
     notices_sent: Counter<u64>,
     notices_waiting: Gauge<f64>,
 }
@@ -84,6 +87,18 @@ impl Instruments {
                 .u64_gauge("rightful.outage")
                 .with_description("1 while the database or the storage fails, by what")
                 .build(),
+            deadlines_missed: meter
+                .u64_counter("rightful.deadlines.missed")
+                .with_description("Ends of clocks that were not met in time, by regime and kind")
+                .build(),
+            due_soon: meter
+                .u64_gauge("rightful.cases.due_soon")
+                .with_description("Cases that are not final and due within policy.warn_before")
+                .build(),
+            overdue: meter
+                .u64_gauge("rightful.cases.overdue")
+                .with_description("Cases that are not final and past their due time")
+                .build(),
         }
     }
 }
@@ -130,6 +145,18 @@ pub fn breaker(downstream: &str, position: u64) {
 /// Whether `what` fails just now.
 pub fn outage(what: &'static str, fails: bool) {
     INSTRUMENTS.outage.record(u64::from(fails), &[KeyValue::new("what", what)]);
+}
+
+/// A clock of this regime ended without what it wants: `acknowledge` or `respond`.
+pub fn deadline_missed(regime: &str, kind: &'static str) {
+    let labels = [KeyValue::new("regime", regime.to_owned()), KeyValue::new("kind", kind)];
+    INSTRUMENTS.deadlines_missed.add(1, &labels);
+}
+
+/// How many cases are due soon, and how many are overdue.
+pub fn due(soon: u64, overdue: u64) {
+    INSTRUMENTS.due_soon.record(soon, &[]);
+    INSTRUMENTS.overdue.record(overdue, &[]);
 }
 
 /// A notice was sent to this webhook: `taken`, `not_taken` (it is sent again), `given_up` or `gone`.

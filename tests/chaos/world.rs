@@ -37,6 +37,7 @@ retry.unavailable_attempts = 100000
 retry.violation_attempts = 100000
 breaker.rest = "500ms"
 breaker.rest_longest = "2s"
+policy.verification = "none"
 controller.name = "Shop Ltd"
 controller.contact = "privacy@shop.example"
 controller.complaint_body = "The authority of Berlin"

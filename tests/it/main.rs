@@ -7,10 +7,12 @@ mod harness;
 mod puppet;
 
 mod access;
+mod approval;
 mod attention;
 mod bulk;
 mod callers;
 mod canary;
+mod clocks;
 mod commands;
 mod crash;
 mod decade;
@@ -40,4 +42,5 @@ mod stopping;
 mod sweeps;
 mod telemetry;
 mod traffic;
+mod verification;
 mod year;

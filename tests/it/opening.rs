@@ -233,8 +233,17 @@ async fn a_preview_checks_as_opening_does() {
         let OpenCaseRequest {
             right, subject, received_time, scope, corrections, uses, purposes, lift, ..
         } = request;
-        let preview =
-            PreviewCaseRequest { right, subject, received_time, scope, corrections, uses, purposes, lift };
+        let preview = PreviewCaseRequest {
+            right,
+            subject,
+            received_time,
+            scope,
+            corrections,
+            uses,
+            purposes,
+            lift,
+            ..Default::default()
+        };
         let answer = world.cases().preview_case(preview).await;
         let refused = assert_refused(answer, Code::InvalidArgument, "ERROR_REASON_BAD_REQUEST");
         assert_eq!(fields(&refused), expected);

@@ -43,6 +43,9 @@ pub(in crate::cli) struct Arguments {
     /// Only cases that are not final and past their due time.
     #[arg(long)]
     overdue: bool,
+    /// Only cases that are not final and due soon, or overdue.
+    #[arg(long)]
+    due_soon: bool,
     /// Only cases of the person with this identifier. Other users of this machine can see arguments: see --id-file.
     #[arg(long, value_name = "KIND=VALUE", conflicts_with = "id_file")]
     id: Option<String>,
@@ -121,6 +124,7 @@ fn request(arguments: Arguments) -> Result<ListCasesRequest, Failure> {
         downstream: arguments.downstream,
         due_before_time: arguments.due_before.map(|text| time::parse("--due-before", &text)).transpose()?,
         overdue: arguments.overdue,
+        due_soon: arguments.due_soon,
         identifier: identifier(arguments.id.as_deref(), arguments.id_file)?,
     })
 }

@@ -1,10 +1,14 @@
 //! `rightful case …`: opening, following and finishing cases.
 
+pub(super) mod clock;
+pub(super) mod confirm;
+mod handling;
 pub(super) mod import;
 pub(super) mod list;
 pub(super) mod open;
 pub(super) mod particulars;
 pub(super) mod preview;
+pub(super) mod refuse;
 pub(super) mod view;
 pub(super) mod watch;
 
@@ -20,7 +24,10 @@ use crate::{
     clock::{Clock as _, SystemClock},
     proto::{
         downstream::v1 as downstream,
-        v1::{CancelCaseRequest, Case, CategoryScope, GetCaseRequest, RetryTaskRequest, Scope},
+        v1::{
+            ApproveCaseRequest, CancelCaseRequest, Case, CategoryScope, GetCaseRequest, ResumeClockRequest,
+            RetryTaskRequest, Scope,
+        },
     },
 };
 
@@ -40,6 +47,27 @@ pub(super) enum Command {
     Watch(CaseId),
     /// Stop a case.
     Cancel(CaseId),
+    /// Say that evidence shows that it is the person who asks, or that it failed.
+    Confirm(confirm::Arguments),
+    /// Let a case begin that somebody else opened.
+    Approve {
+        /// The case's id.
+        #[arg(value_name = "CASE_ID")]
+        case_id: String,
+        /// More about it. No personal data.
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        note: String,
+    },
+    /// Refuse a case on a ground of the law.
+    Refuse(refuse::Arguments),
+    /// Say that the person was told that the answer takes longer.
+    Extend(clock::Extend),
+    /// Say that the person was told that the request has arrived.
+    Acknowledge(clock::Acknowledge),
+    /// Let the clocks stand still that allow the ground.
+    PauseClock(clock::Pause),
+    /// Let them run on.
+    ResumeClock(CaseId),
     /// Try a task again that needs attention, or at once one that waits for its next attempt.
     Retry {
         /// The task's id, as `case get` shows it.
@@ -136,6 +164,41 @@ pub(super) async fn run(global: &Global, command: Command) -> Result<(), Failure
         Command::Cancel(CaseId { case_id }) => {
             let mut client = Client::connect(global).await?;
             let answer = client.cases.cancel_case(timed(CancelCaseRequest { case_id })).await?.into_inner();
+            show(global.output, &answer, answer.case.as_ref())
+        }
+        Command::Confirm(arguments) => {
+            let request = timed(confirm::request(arguments)?);
+            let answer = Client::connect(global).await?.cases.confirm_subject(request).await?.into_inner();
+            show(global.output, &answer, answer.case.as_ref())
+        }
+        Command::Approve { case_id, note } => {
+            let request = timed(ApproveCaseRequest { case_id, note });
+            let answer = Client::connect(global).await?.cases.approve_case(request).await?.into_inner();
+            show(global.output, &answer, answer.case.as_ref())
+        }
+        Command::Refuse(arguments) => {
+            let request = timed(refuse::request(arguments)?);
+            let answer = Client::connect(global).await?.cases.refuse_case(request).await?.into_inner();
+            show(global.output, &answer, answer.case.as_ref())
+        }
+        Command::Extend(arguments) => {
+            let request = timed(arguments.request()?);
+            let answer = Client::connect(global).await?.cases.extend_deadline(request).await?.into_inner();
+            show(global.output, &answer, answer.case.as_ref())
+        }
+        Command::Acknowledge(arguments) => {
+            let request = timed(arguments.request()?);
+            let answer = Client::connect(global).await?.cases.acknowledge_case(request).await?.into_inner();
+            show(global.output, &answer, answer.case.as_ref())
+        }
+        Command::PauseClock(arguments) => {
+            let request = timed(arguments.request());
+            let answer = Client::connect(global).await?.cases.pause_clock(request).await?.into_inner();
+            show(global.output, &answer, answer.case.as_ref())
+        }
+        Command::ResumeClock(CaseId { case_id }) => {
+            let request = timed(ResumeClockRequest { case_id });
+            let answer = Client::connect(global).await?.cases.resume_clock(request).await?.into_inner();
             show(global.output, &answer, answer.case.as_ref())
         }
         Command::Retry { task_id } => {

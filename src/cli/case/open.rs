@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use clap::Args;
 
 use super::{
-    About, Right,
+    About, Right, confirm,
     particulars::{Particulars, Read},
     view, watch,
 };
@@ -54,6 +54,9 @@ pub(in crate::cli) struct Arguments {
     /// A regime that the case is under, such as `gdpr`; repeatable. Default: those of the server's configuration.
     #[arg(long = "regime", value_name = "NAME")]
     regimes: Vec<String>,
+    /// What shows that the person asks, such as `email_link=mail-4711`; repeatable. No personal data.
+    #[arg(long = "evidence", value_name = "KIND=REFERENCE")]
+    evidence: Vec<String>,
     /// The subject is a minor: its tasks go first.
     #[arg(long)]
     minor: bool,
@@ -105,6 +108,7 @@ fn request(arguments: Arguments) -> Result<OpenCaseRequest, Failure> {
         policy_version: arguments.policy_version,
         channel: arguments.channel,
         regimes: arguments.regimes,
+        evidence: confirm::evidence(&arguments.evidence)?,
         corrections,
         uses,
         purposes,

@@ -4,7 +4,7 @@ use clap::Args;
 use jiff::Timestamp;
 
 use super::{
-    About, Right,
+    About, Right, handling,
     particulars::{Particulars, Read},
 };
 use crate::{
@@ -36,6 +36,12 @@ pub(in crate::cli) struct Arguments {
     received: Option<String>,
     #[command(flatten)]
     about: About,
+    /// Over which way the person asked: `account_settings`, `support_desk`.
+    #[arg(long, value_name = "NAME", default_value = "")]
+    channel: String,
+    /// A regime that the case is under, such as `gdpr`; repeatable. Default: those of the server's configuration.
+    #[arg(long = "regime", value_name = "NAME")]
+    regimes: Vec<String>,
     #[command(flatten)]
     particulars: Particulars,
 }
@@ -48,6 +54,8 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<(), Fai
         subject: Some(arguments.who.subject()?),
         received_time: arguments.received.map(|text| time::parse("--received", &text)).transpose()?,
         scope: arguments.about.scope()?,
+        channel: arguments.channel,
+        regimes: arguments.regimes,
         corrections,
         uses,
         purposes,
@@ -74,7 +82,13 @@ pub(in crate::cli) fn shown(preview: &PreviewCaseResponse, now: Timestamp) -> St
             note(task).into(),
         ]);
     }
-    let mut text = format!("would be due {}\n\n{}", time::shown(preview.due_time.as_ref(), now), plan.text());
+    let mut text = format!("would be due {}", time::shown(preview.due_time.as_ref(), now));
+    for line in handling::conditions(preview, now) {
+        text.push('\n');
+        text.push_str(&line);
+    }
+    text.push_str("\n\n");
+    text.push_str(&plan.text());
     if !preview.hold_ids.is_empty() {
         text.push_str("\n\nerasures would wait for the release of: ");
         text.push_str(&preview.hold_ids.join(", "));

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::preview::effect;
+use super::{handling, preview::effect};
 use crate::{
     cli::{
         table::{Field, Table, Tone},
@@ -20,15 +20,19 @@ use crate::{
 /// Facts, tasks and what to do next.
 pub(in crate::cli) fn case(case: &Case, now: Timestamp) -> String {
     let mut text = facts(case, now);
-    if !case.tasks.is_empty() {
+    for part in [handling::text(case), tasks_text(case, now)].into_iter().flatten() {
         text.push_str("\n\n");
-        text.push_str(&tasks(case, now));
+        text.push_str(&part);
     }
     if let Some(next) = next_step(case) {
         text.push_str("\n\n");
         text.push_str(&next);
     }
     text
+}
+
+fn tasks_text(case: &Case, now: Timestamp) -> Option<String> {
+    (!case.tasks.is_empty()).then(|| tasks(case, now))
 }
 
 fn facts(case: &Case, now: Timestamp) -> String {
@@ -42,6 +46,7 @@ fn facts(case: &Case, now: Timestamp) -> String {
     table.fact("received", time::shown(case.received_time.as_ref(), now));
     table.fact("opened", time::shown(case.open_time.as_ref(), now));
     table.fact("due", time::shown(case.due_time.as_ref(), now));
+    table.fact("starts", time::shown(case.start_time.as_ref(), now));
     table.fact("settled", time::shown(case.settle_time.as_ref(), now));
     table.fact("known by", case.identifier_kinds.join(", "));
     if let Some(scope) = &case.scope {
@@ -63,6 +68,7 @@ fn facts(case: &Case, now: Timestamp) -> String {
     table.fact("minor", if case.minor { "its tasks go first" } else { "" });
     table.fact("guardian by", case.guardian_identifier_kinds.join(", "));
     table.fact("policy", case.policy_version.as_str());
+    handling::facts(case, &mut table);
     table.fact("follows up", case.follow_up_of_case_id.as_str());
     for follow_up in &case.follow_ups {
         table.fact("released", released(follow_up, now));
@@ -256,6 +262,9 @@ fn next_step(case: &Case) -> Option<String> {
     let id = &case.case_id;
     if case.tasks.iter().any(|task| task.state == i32::from(TaskState::NeedsAttention)) {
         return Some("once the cause is gone: rightful case retry TASK_ID".into());
+    }
+    if let Some(next) = handling::next_step(case) {
+        return Some(next);
     }
     if !is_settled(case) {
         return Some(format!("follow it: rightful case watch {id}"));

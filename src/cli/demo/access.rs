@@ -11,7 +11,7 @@ use crate::{
     clock::{Clock as _, SystemClock},
     proto::{
         downstream::v1::{Identifier, Right, Subject},
-        v1::OpenCaseRequest,
+        v1::{Evidence, EvidenceKind, OpenCaseRequest},
     },
 };
 
@@ -42,6 +42,12 @@ pub(super) fn request(stage: &Stage, right: Right) -> OpenCaseRequest {
         request_id: SystemClock.new_id().to_string(),
         right: right.into(),
         subject: Some(Subject { identifiers: vec![identifier] }),
+        // As the account settings of a shop would say: the person is signed in.
+        evidence: vec![Evidence {
+            kind: EvidenceKind::AccountSession.into(),
+            reference: "session 1".into(),
+            seen_time: None,
+        }],
         ..OpenCaseRequest::default()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{category, choice, time};
+use super::{category, choice, handling, time};
 use crate::{
     domain::{
         CorrectionRef, FollowUps, Scope, Task,
@@ -27,7 +27,7 @@ pub(crate) fn case(view: CaseView) -> v1::Case {
         revision: case.revision,
         open_time: Some(time::time(case.opened_at)),
         received_time: Some(time::time(case.received_at)),
-        due_time: Some(time::time(case.due_at)),
+        due_time: time::time_before_the_end(case.due_at),
         settle_time: case.settled_at.map(time::time),
         identifier_kinds: case.identifier_kinds.iter().map(ToString::to_string).collect(),
         scope: Some(scope(case.scope)),
@@ -36,6 +36,11 @@ pub(crate) fn case(view: CaseView) -> v1::Case {
         tasks: view.tasks.into_iter().map(task).collect(),
         export: view.export.map(export),
         caller: case.caller,
+        clocks: handling::clocks(&case.proceedings.clocks),
+        verification: Some(handling::verification(case.proceedings.verification)),
+        approval: Some(handling::approval(case.proceedings.approval)),
+        refusal: case.proceedings.refusal.map(handling::refusal),
+        start_time: case.proceedings.start_at.map(time::time),
         channel: case.proceedings.channel,
         regimes: case.proceedings.regimes,
         uses: particulars.uses.into_iter().map(|each| choice::r#use(each).into()).collect(),

@@ -3,7 +3,10 @@
 use crate::{
     domain::{
         Action, BreakerState, CaseReason, CaseState, GroundCode, LegalBasis, NoticeType, Right, SweepEvent,
-        SweepState, TaskKind, TaskReason, TaskState, Use, follow_up::Unscheduled,
+        SweepState, TaskKind, TaskReason, TaskState, Use,
+        clock::{ClockKind, ExtensionGround, PauseGround},
+        follow_up::Unscheduled,
+        verification::{Assurance, EvidenceKind},
     },
     proto::{downstream::v1 as shared, v1},
 };
@@ -103,6 +106,44 @@ table!(
 );
 
 table!(
+    /// What a clock wants.
+    clock_kind: ClockKind => v1::ClockKind { Acknowledge, Respond }
+);
+table!(
+    /// Why clocks stand still.
+    pause_ground: PauseGround => v1::PauseGround { IdentityInDoubt, ScopeUnclear }
+);
+table!(
+    /// Why an answer takes longer.
+    extension_ground: ExtensionGround => v1::ExtensionGround { Complexity, NumberOfRequests, Other }
+);
+table!(
+    /// How sure it is that the person asks.
+    assurance: Assurance => v1::Assurance { None, Low, Substantial, High }
+);
+table!(
+    /// What shows that.
+    evidence_kind: EvidenceKind => v1::EvidenceKind {
+        AccountSession, EmailLink, PhoneCode, Document, InPerson, ElectronicId, AgentMandate, GuardianConsent,
+    }
+);
+
+/// The ground of a pause; absent if there is none of this number.
+pub(super) fn pause_ground_of(number: i32) -> Option<PauseGround> {
+    PauseGround::ALL.iter().copied().find(|each| pause_ground(*each) as i32 == number)
+}
+
+/// The ground of an extension; absent if there is none of this number.
+pub(super) fn extension_ground_of(number: i32) -> Option<ExtensionGround> {
+    ExtensionGround::ALL.iter().copied().find(|each| extension_ground(*each) as i32 == number)
+}
+
+/// The kind of evidence of a number; absent if there is none.
+pub(super) fn evidence_kind_of(number: i32) -> Option<EvidenceKind> {
+    EvidenceKind::ALL.iter().copied().find(|each| evidence_kind(*each) as i32 == number)
+}
+
+table!(
     /// Uses that a person can object to.
     r#use: Use => shared::Use { DirectMarketing, Profiling, SaleOrSharing }
 );
@@ -175,6 +216,21 @@ mod tests {
         }
         for each in LegalBasis::ALL {
             same_name(legal_basis(*each).as_str_name(), "LEGAL_BASIS_", each.as_str());
+        }
+        for each in ClockKind::ALL {
+            same_name(clock_kind(*each).as_str_name(), "CLOCK_KIND_", each.as_str());
+        }
+        for each in PauseGround::ALL {
+            same_name(pause_ground(*each).as_str_name(), "PAUSE_GROUND_", each.as_str());
+        }
+        for each in ExtensionGround::ALL {
+            same_name(extension_ground(*each).as_str_name(), "EXTENSION_GROUND_", each.as_str());
+        }
+        for each in Assurance::ALL {
+            same_name(assurance(*each).as_str_name(), "ASSURANCE_", each.as_str());
+        }
+        for each in EvidenceKind::ALL {
+            same_name(evidence_kind(*each).as_str_name(), "EVIDENCE_KIND_", each.as_str());
         }
         for each in Use::ALL {
             same_name(r#use(*each).as_str_name(), "USE_", each.as_str());

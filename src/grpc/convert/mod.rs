@@ -4,6 +4,7 @@ mod case;
 mod category;
 mod choice;
 mod downstream;
+mod handling;
 mod hold;
 mod notice;
 mod opening;
@@ -19,6 +20,9 @@ mod tests;
 
 pub(super) use case::{case, export};
 pub(super) use downstream::{check, downstream, downstream_in_brief};
+pub(super) use handling::{
+    acknowledgement, approval_note, confirmation, extension, pause_ground, refusal_ground,
+};
 pub(super) use hold::{hold, hold_filter, new_hold, placed_hold, release_hold};
 pub(super) use notice::{notice, notice_filter, webhook};
 pub(super) use opening::refused;

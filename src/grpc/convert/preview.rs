@@ -1,6 +1,6 @@
 //! Previews: plans and dry runs as messages.
 
-use super::{category, choice, time};
+use super::{category, choice, handling, time};
 use crate::{
     domain::{Ask, Directive, DirectiveSource},
     engine::{Preview, PreviewTask},
@@ -11,7 +11,11 @@ use crate::{
 pub(crate) fn preview(preview: Preview) -> v1::PreviewCaseResponse {
     v1::PreviewCaseResponse {
         tasks: preview.tasks.into_iter().map(task).collect(),
-        due_time: Some(time::time(preview.due_at)),
+        due_time: time::time_before_the_end(preview.due_at),
+        clocks: handling::clocks(&preview.clocks),
+        verification_needed: choice::assurance(preview.verification_needed).into(),
+        approval_needed: preview.approval_needed,
+        start_time: preview.start_at.map(time::time),
         hold_ids: preview.holds.iter().map(ToString::to_string).collect(),
     }
 }

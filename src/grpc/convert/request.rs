@@ -9,7 +9,7 @@ use std::{
 use jiff::Timestamp;
 
 use super::{
-    choice,
+    choice, handling,
     particulars::{self, Given},
     time,
 };
@@ -54,10 +54,9 @@ pub(crate) fn new_case(request: v1::OpenCaseRequest, now: Timestamp) -> Result<N
     let scope = scope(&mut faults, request.scope);
     let labels = labels(&mut faults, request.labels);
     ascii(&mut faults, "policy_version", &request.policy_version, 0..=POLICY_VERSION_BYTES_MAX);
-    if !request.channel.is_empty() && !is_name(&request.channel) {
-        faults.push("channel", NAME_RULE);
-    }
+    channel(&mut faults, &request.channel);
     regimes(&mut faults, &request.regimes);
+    let evidence = handling::evidence(&mut faults, request.evidence, now);
     let given = Given {
         corrections: request.corrections,
         uses: request.uses,
@@ -77,6 +76,7 @@ pub(crate) fn new_case(request: v1::OpenCaseRequest, now: Timestamp) -> Result<N
         policy_version: request.policy_version,
         channel: request.channel,
         regimes: request.regimes,
+        evidence,
         minor: request.minor,
         particulars,
         details,
@@ -91,6 +91,8 @@ pub(crate) fn new_preview(request: v1::PreviewCaseRequest, now: Timestamp) -> Re
     let subject = subject(&mut faults, request.subject);
     let received_at = received(&mut faults, request.received_time, now);
     let scope = scope(&mut faults, request.scope);
+    channel(&mut faults, &request.channel);
+    regimes(&mut faults, &request.regimes);
     let given = Given {
         corrections: request.corrections,
         uses: request.uses,
@@ -98,7 +100,8 @@ pub(crate) fn new_preview(request: v1::PreviewCaseRequest, now: Timestamp) -> Re
         lift: request.lift,
     };
     let (particulars, details) = particulars::read(&mut faults, right, given);
-    faults.or(NewPreview { right, subject, received_at, scope, particulars, details })
+    let (channel, regimes) = (request.channel, request.regimes);
+    faults.or(NewPreview { right, subject, received_at, scope, channel, regimes, particulars, details })
 }
 
 /// Which cases to list, and after which one. The filter is absent if no case can match: the caller asks only for
@@ -135,6 +138,7 @@ pub(crate) fn filter(request: &mut v1::ListCasesRequest) -> Result<(Option<Filte
         downstream: Some(request.downstream.clone()).filter(|name| !name.is_empty()),
         due_before,
         overdue: request.overdue,
+        due_soon: request.due_soon,
         identifier,
     };
     faults.or((possible.then_some(filter), after))
@@ -256,6 +260,12 @@ fn names(faults: &mut Faults, path: &str, given: Vec<String>) -> BTreeSet<String
         }
     }
     given.into_iter().collect()
+}
+
+fn channel(faults: &mut Faults, name: &str) {
+    if !name.is_empty() && !is_name(name) {
+        faults.push("channel", NAME_RULE);
+    }
 }
 
 /// Whether there are such regimes is for the engine to say: it knows the table of clocks.

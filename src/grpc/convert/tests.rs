@@ -12,7 +12,9 @@ use crate::{
         Ground, GroundCode, IdentifierKind, Period, Proceedings, Retained, Right, Scope, Task, TaskId,
         TaskReason, TaskState, Withheld,
         category::{Category, Retention},
+        clock::Clocks,
         outcome::Tally,
+        verification::Assurance,
     },
     engine::{CaseView, Check, DownstreamView, Preview, PreviewTask},
     proto::{downstream::v1 as shared, v1},
@@ -47,6 +49,11 @@ fn good() -> v1::OpenCaseRequest {
         policy_version: "2026-01".into(),
         channel: "support_desk".into(),
         regimes: vec!["gdpr".into()],
+        evidence: vec![v1::Evidence {
+            kind: v1::EvidenceKind::EmailLink.into(),
+            reference: "mail 7".into(),
+            seen_time: Some(at("2026-11-20T09:00:00Z")),
+        }],
         ..Default::default()
     }
 }
@@ -101,6 +108,11 @@ fn every_bad_field_is_named() {
         policy_version: "v".repeat(65),
         channel: "Support Desk".into(),
         regimes: vec!["gdpr".into(), "G".into()],
+        evidence: vec![v1::Evidence {
+            kind: 99,
+            reference: "é".into(),
+            seen_time: Some(at("2026-11-21T12:00:00.000001Z")),
+        }],
         ..Default::default()
     };
     let faults = new_case(request, now()).unwrap_err();
@@ -120,6 +132,9 @@ fn every_bad_field_is_named() {
         "policy_version",
         "channel",
         "regimes[1]",
+        "evidence[0].reference",
+        "evidence[0].seen_time",
+        "evidence[0].kind",
     ];
     assert_eq!(fields(&faults), expected);
 }
@@ -318,7 +333,15 @@ fn a_preview_shows_its_dry_run_or_why_there_is_none() {
         dry_run,
     };
     let tasks = vec![task(Some(Ok(vec![outcome()]))), task(Some(Err("has none".into()))), task(None)];
-    let shown = preview(Preview { tasks, due_at: now(), holds: Vec::new() });
+    let shown = preview(Preview {
+        tasks,
+        due_at: now(),
+        clocks: Clocks::default(),
+        verification_needed: Assurance::Low,
+        approval_needed: true,
+        start_at: None,
+        holds: Vec::new(),
+    });
     assert_eq!(shown.tasks[0].dry_run.as_ref().unwrap().categories[0].erased, 1);
     assert_eq!((shown.tasks[1].dry_run.as_ref(), shown.tasks[1].dry_run_note.as_str()), (None, "has none"));
     assert_eq!((shown.tasks[2].dry_run.as_ref(), shown.tasks[2].dry_run_note.as_str()), (None, ""));

@@ -15,6 +15,11 @@ pub(super) fn time(at: Timestamp) -> prost_types::Timestamp {
     }
 }
 
+/// To protobuf; absent for the end of time, which stands for "never".
+pub(super) fn time_before_the_end(at: Timestamp) -> Option<prost_types::Timestamp> {
+    (at.as_second() < Timestamp::MAX.as_second()).then(|| time(at))
+}
+
 /// From protobuf, cut to microseconds: that is what the database keeps, and a replayed request has to compare equal.
 pub(super) fn timestamp(time: prost_types::Timestamp) -> Result<Timestamp, Fault> {
     let fault = || Fault::new("", "must be a valid time");

@@ -161,6 +161,8 @@ fn configuration(dir: &str, settings: &[(String, String)]) -> String {
         ("retry.violation_attempts", "2".to_owned()),
         ("breaker.rest", "\"5ms\"".to_owned()),
         ("breaker.rest_longest", "\"50ms\"".to_owned()),
+        // What is about verification says so itself.
+        ("policy.verification", "\"none\"".to_owned()),
         ("controller.name", "\"Shop Ltd\"".to_owned()),
         ("controller.contact", "\"privacy@shop.example\"".to_owned()),
         ("controller.complaint_body", "\"The authority of Berlin\"".to_owned()),

@@ -66,6 +66,16 @@ impl Database {
         execute(self.url(), sql).await;
     }
 
+    /// The one number that a statement answers.
+    pub async fn number(&self, sql: &str) -> i64 {
+        let connection = connect(self.url()).await;
+        let statement = Statement::from_string(connection.get_database_backend(), sql.to_owned());
+        let row =
+            connection.query_one_raw(statement).await.expect("it can be asked").expect("it answers a row");
+        connection.close().await.expect("a connection can be closed");
+        row.try_get_by_index(0).expect("it is a number")
+    }
+
     /// PostgreSQL: another value of a setting, for all connections from now on; those that there are end.
     pub async fn set(&self, setting: &str, value: &str) {
         let Self::Postgresql { name, admin, .. } = self else { panic!("SQLite has no such settings") };
