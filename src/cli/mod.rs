@@ -111,7 +111,8 @@ pub async fn run() -> ExitCode {
             return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
         }
     };
-    match dispatch(cli).await {
+    // Boxed: all commands together are one large future.
+    match Box::pin(dispatch(cli)).await {
         Ok(()) => Exit::Done.into(),
         Err(failure) => {
             failure.print();
