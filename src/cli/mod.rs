@@ -115,6 +115,7 @@ pub async fn run() -> ExitCode {
             return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
         }
     };
+    // Boxed: all commands together are one large future.
     match Box::pin(dispatch(cli)).await {
         Ok(()) => Exit::Done.into(),
         Err(failure) => {
