@@ -74,7 +74,7 @@ enum Command {
     Demo(demo::Arguments),
     /// Open, follow and finish cases.
     #[command(subcommand)]
-    Case(case::Command),
+    Case(Box<case::Command>),
     /// Fetch and verify exports.
     #[command(subcommand)]
     Export(export::Command),
@@ -107,7 +107,7 @@ pub async fn run() -> ExitCode {
             return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
         }
     };
-    match dispatch(cli).await {
+    match Box::pin(dispatch(cli)).await {
         Ok(()) => Exit::Done.into(),
         Err(failure) => {
             failure.print();
@@ -120,7 +120,7 @@ async fn dispatch(Cli { global, command }: Cli) -> Result<(), Failure> {
     match command {
         Command::Serve(arguments) => serve::run(arguments).await,
         Command::Demo(arguments) => demo::run(arguments).await,
-        Command::Case(command) => case::run(&global, command).await,
+        Command::Case(command) => case::run(&global, *command).await,
         Command::Export(command) => export::run(&global, command).await,
         Command::Receipt(command) => receipt::run(&global, command).await,
         Command::Downstream(command) => downstream::run(&global, command).await,
