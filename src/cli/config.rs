@@ -14,6 +14,7 @@ use super::{
 use crate::{
     config::{self, Config, LogFormat},
     domain::{
+        Period,
         clock::Term,
         handling::Handling,
         retention::{Data, Rule},
@@ -116,7 +117,7 @@ fn values(config: &Config) -> Vec<(String, String)> {
     say("breaker.rest", &format!("{:#}", config.breaker.rest));
     say("breaker.rest_longest", &format!("{:#}", config.breaker.rest_longest));
     let sweep_every = config.retention.sweep_every.as_ref();
-    say("retention.sweep_every", &sweep_every.map(|period| period.as_str()).unwrap_or_default());
+    say("retention.sweep_every", &sweep_every.map(Period::as_str).unwrap_or_default());
     say("retention.run", &if config.retention.run_by_itself { "automatic" } else { "report" });
     let log_format = match config.telemetry.log_format {
         LogFormat::Text => "text",
@@ -152,14 +153,12 @@ fn rule_in_words(rule: &Rule) -> String {
         Data::Category(name) => name,
         Data::Term(term) => term,
     };
-    let mut text = format!("{}/{data}: {}", rule.downstream.as_deref().unwrap_or("*"), rule.action);
-    if let Some(period) = &rule.period {
-        text.push_str(&format!(" {}, then {}", period.as_str(), rule.outlived));
-    }
-    if let Some(ground) = &rule.ground {
-        text.push_str(&format!(" ({}, {})", ground.code, ground.source));
-    }
-    text
+    let place = rule.downstream.as_deref().unwrap_or("*");
+    let period = rule.period.as_ref();
+    let period = period.map(|period| format!(" {}, then {}", period.as_str(), rule.outlived));
+    let ground = rule.ground.as_ref().map(|ground| format!(" ({}, {})", ground.code, ground.source));
+    let (period, ground) = (period.unwrap_or_default(), ground.unwrap_or_default());
+    format!("{place}/{data}: {}{period}{ground}", rule.action)
 }
 
 /// How cases are handled.

@@ -76,7 +76,7 @@ enum Command {
     Demo(demo::Arguments),
     /// Open, follow and finish cases.
     #[command(subcommand)]
-    Case(case::Command),
+    Case(Box<case::Command>),
     /// End tasks that wait for people.
     #[command(subcommand)]
     Task(task::Command),
@@ -129,7 +129,7 @@ async fn dispatch(Cli { global, command }: Cli) -> Result<(), Failure> {
     match command {
         Command::Serve(arguments) => Box::pin(serve::run(arguments)).await,
         Command::Demo(arguments) => demo::run(arguments).await,
-        Command::Case(command) => case::run(&global, command).await,
+        Command::Case(command) => case::run(&global, *command).await,
         Command::Task(command) => task::run(&global, command).await,
         Command::Notice(command) => notice::run(&global, command).await,
         Command::Export(command) => export::run(&global, command).await,

@@ -66,10 +66,12 @@ pub fn reach(task: &Task, is_leased: bool) -> Reach {
     match task.state {
         TaskState::Working | TaskState::Verifying | TaskState::Done => Reach::TooLate,
         _ if has_outcome => Reach::TooLate,
-        TaskState::Blocked => Reach::Waits,
-        TaskState::Pending if task.is_held() || task.results.is_empty() => Reach::Waits,
-        TaskState::Pending if is_leased || task.attempts > 0 => Reach::TooLate,
-        TaskState::Pending => Reach::Waits,
+        TaskState::Pending
+            if !task.is_held() && !task.results.is_empty() && (is_leased || task.attempts > 0) =>
+        {
+            Reach::TooLate
+        }
+        TaskState::Blocked | TaskState::Pending => Reach::Waits,
         // Without anything noted nothing was sent; with it, an attempt may have been received before it was given up.
         TaskState::NeedsAttention | TaskState::Refused | TaskState::Cancelled if !task.results.is_empty() => {
             Reach::TooLate

@@ -61,8 +61,7 @@ impl Engine {
         let mut cases = Vec::new();
         if hold.release.is_none() {
             for case in self.0.store.open_cases_under(hold.id, CASES_MAX).await? {
-                let held = self.put_on_hold(case, hold.id).await?;
-                cases.extend(held);
+                cases.extend(self.put_on_hold(case, hold.id).await?);
             }
         }
         tracing::info!(hold_id = %hold.id, cases = cases.len(), replayed, "a legal hold is in force");
@@ -124,17 +123,17 @@ impl Engine {
     /// Puts the tasks of a case on hold that nobody works on, and says which wait and which it is too late for.
     async fn put_on_hold(&self, case: CaseId, hold: HoldId) -> Result<Option<HeldCase>, Error> {
         let change = move |file: &mut CaseFile| {
-            let mut held = HeldCase { case_id: case, waiting: Vec::new(), sent: Vec::new() };
+            let mut covered = HeldCase { case_id: case, waiting: Vec::new(), sent: Vec::new() };
             let mut stopped = Vec::new();
             for task in &file.tasks {
                 let is_leased = file.is_leased(task.id);
                 match reach(task, is_leased) {
                     Reach::Waits => {
-                        held.waiting.push(task.downstream.clone());
+                        covered.waiting.push(task.downstream.clone());
                         let is_free = task.state == TaskState::Pending && !is_leased && !task.is_held();
                         stopped.extend(is_free.then_some(task.id));
                     }
-                    Reach::TooLate => held.sent.push(task.downstream.clone()),
+                    Reach::TooLate => covered.sent.push(task.downstream.clone()),
                     Reach::Untouched => {}
                 }
             }
@@ -142,7 +141,7 @@ impl Engine {
                 stop(file, task, hold)?;
             }
             let is_unplanned = file.tasks.is_empty() && file.case.right == Right::Erasure;
-            Ok((is_unplanned || !held.waiting.is_empty() || !held.sent.is_empty()).then_some(held))
+            Ok((is_unplanned || !covered.waiting.is_empty() || !covered.sent.is_empty()).then_some(covered))
         };
         Ok(self.0.store.change(case, self.0.clock.now(), change).await?)
     }

@@ -89,7 +89,7 @@ async fn work(engine: Engine, sweep: Sweep, token: Uuid) {
     let now = engine.0.clock.now();
     let (policy, chance) = (engine.0.settings.retry, engine.0.clock.chance());
     let goes_on_by_itself = engine.0.settings.sweeps_run_by_themselves && sweep.caller == OWN;
-    let change = |sweep: &mut Sweep| match &stepped {
+    let record = |sweep: &mut Sweep| match &stepped {
         Ok(step) => take(sweep, step, now, goes_on_by_itself),
         Err(failure) => {
             sweep.attempts += 1;
@@ -112,9 +112,9 @@ async fn work(engine: Engine, sweep: Sweep, token: Uuid) {
             Ok(())
         }
     };
-    match engine.0.store.change_sweep(id, Some(token), change).await {
+    match engine.0.store.change_sweep(id, Some(token), record).await {
         Ok(sweep) => {
-            tracing::info!(sweep_id = %id, downstream = %sweep.downstream, state = %sweep.state, "a sweep")
+            tracing::info!(sweep_id = %id, downstream = %sweep.downstream, state = %sweep.state, "a sweep");
         }
         Err(store::Error::LeaseLost) => {
             tracing::info!(sweep_id = %id, "somebody else decided about this sweep meanwhile");
