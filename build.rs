@@ -4,7 +4,7 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const FILES: [&str; 9] = [
+const FILES: [&str; 10] = [
     "rightful/downstream/v1/subject_data.proto",
     "rightful/downstream/v1/subject_data_service.proto",
     "rightful/v1/case.proto",
@@ -14,6 +14,7 @@ const FILES: [&str; 9] = [
     "rightful/v1/handling.proto",
     "rightful/v1/hold_service.proto",
     "rightful/v1/notice_service.proto",
+    "rightful/v1/retention_service.proto",
 ];
 
 /// Messages that hold personal data: `src/proto.rs` gives them a `Debug` that redacts.

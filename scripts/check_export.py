@@ -53,7 +53,8 @@ def main(out: pathlib.Path) -> None:
             check_json(bag / "data" / f"{name}.json", bag / "data" / "schemas" / f"{name}.schema.json")
         check_json(bag / "ro-crate-metadata.json", SCHEMAS / "ro-crate.schema.json")
         print(f"  {check_records(bag)} records: each valid against the schema of its category")
-    check_json(out / "receipt.json", SCHEMAS / "receipt.schema.json")
+    for name in ("receipt", "rectification", "withdrawal"):
+        check_json(out / f"{name}.json", SCHEMAS / "receipt.schema.json")
 
 
 if __name__ == "__main__":

@@ -206,6 +206,8 @@ fn engine_settings(config: &Config) -> engine::Settings {
         excessive_cases: config.policy.excessive_cases,
         excessive_within: config.policy.excessive_within.clone(),
         notices_kept: config.notices.kept.clone(),
+        sweep_every: config.retention.sweep_every.clone(),
+        sweeps_run_by_themselves: config.retention.run_by_itself,
         retry: config.retry,
         breaker: config.breaker,
         calls_per_lane: config.engine.calls_per_lane,

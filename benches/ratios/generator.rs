@@ -17,7 +17,8 @@ use rightful::proto::downstream::v1::{
     DescribeResponse, EraseRequest, EraseResponse, FileBegin, FileChunk, FileEnd, GetTaskRequest,
     GetTaskResponse, ObjectRequest, ObjectResponse, Outcome, Record, RectifyRequest, RectifyResponse,
     ResolveIdentifiersRequest, ResolveIdentifiersResponse, RestrictRequest, RestrictResponse, ResumeToken,
-    Right, Subject, Summary, WithdrawConsentRequest, WithdrawConsentResponse,
+    Right, Subject, Summary, SweepRetentionRequest, SweepRetentionResponse, WithdrawConsentRequest,
+    WithdrawConsentResponse,
     collect_response::Item,
     erase_response::Answer,
     subject_data_service_server::{SubjectDataService, SubjectDataServiceServer},
@@ -171,6 +172,13 @@ impl SubjectDataService for Service {
 
     async fn get_task(&self, _: Request<GetTaskRequest>) -> Result<Response<GetTaskResponse>, Status> {
         Err(Status::not_found("everything was answered at once"))
+    }
+
+    async fn sweep_retention(
+        &self,
+        _: Request<SweepRetentionRequest>,
+    ) -> Result<Response<SweepRetentionResponse>, Status> {
+        Err(Status::unimplemented("it is not described as supported"))
     }
 }
 

@@ -18,6 +18,7 @@ use crate::{
     proto::v1::{
         case_service_client::CaseServiceClient, downstream_service_client::DownstreamServiceClient,
         hold_service_client::HoldServiceClient, notice_service_client::NoticeServiceClient,
+        retention_service_client::RetentionServiceClient,
     },
 };
 
@@ -62,6 +63,8 @@ pub(super) struct Client {
     pub(super) holds: HoldServiceClient<Connection>,
     /// Notices and webhooks.
     pub(super) notices: NoticeServiceClient<Connection>,
+    /// Retention sweeps.
+    pub(super) retention: RetentionServiceClient<Connection>,
 }
 
 impl Client {
@@ -99,7 +102,9 @@ impl Client {
                 .max_decoding_message_size(ANSWER_BYTES_MAX),
             holds: HoldServiceClient::with_interceptor(channel.clone(), caller.clone())
                 .max_decoding_message_size(ANSWER_BYTES_MAX),
-            notices: NoticeServiceClient::with_interceptor(channel, caller)
+            notices: NoticeServiceClient::with_interceptor(channel.clone(), caller.clone())
+                .max_decoding_message_size(ANSWER_BYTES_MAX),
+            retention: RetentionServiceClient::with_interceptor(channel, caller)
                 .max_decoding_message_size(ANSWER_BYTES_MAX),
         })
     }

@@ -13,7 +13,11 @@ use super::{
 };
 use crate::{
     config::{self, Config, LogFormat},
-    domain::{clock::Term, handling::Handling},
+    domain::{
+        clock::Term,
+        handling::Handling,
+        retention::{Data, Rule},
+    },
 };
 
 #[derive(Subcommand)]
@@ -111,6 +115,9 @@ fn values(config: &Config) -> Vec<(String, String)> {
     say("breaker.failures", &config.breaker.failures);
     say("breaker.rest", &format!("{:#}", config.breaker.rest));
     say("breaker.rest_longest", &format!("{:#}", config.breaker.rest_longest));
+    let sweep_every = config.retention.sweep_every.as_ref();
+    say("retention.sweep_every", &sweep_every.map(|period| period.as_str()).unwrap_or_default());
+    say("retention.run", &if config.retention.run_by_itself { "automatic" } else { "report" });
     let log_format = match config.telemetry.log_format {
         LogFormat::Text => "text",
         LogFormat::Json => "json",
@@ -132,7 +139,27 @@ fn values(config: &Config) -> Vec<(String, String)> {
         say("idle_timeout", &format!("{:#}", downstream.idle_timeout));
         say("collect_timeout", &format!("{:#}", downstream.collect_timeout));
     }
+    for (number, rule) in config.retention.policy.rules.iter().enumerate() {
+        say(&format!("retention.rule.{number}"), &rule_in_words(rule));
+    }
     values
+}
+
+/// `billing/invoices: retain P7Y, then erase (legal_obligation, HGB § 257)`.
+fn rule_in_words(rule: &Rule) -> String {
+    let data = match &rule.data {
+        Data::Every => "*",
+        Data::Category(name) => name,
+        Data::Term(term) => term,
+    };
+    let mut text = format!("{}/{data}: {}", rule.downstream.as_deref().unwrap_or("*"), rule.action);
+    if let Some(period) = &rule.period {
+        text.push_str(&format!(" {}, then {}", period.as_str(), rule.outlived));
+    }
+    if let Some(ground) = &rule.ground {
+        text.push_str(&format!(" ({}, {})", ground.code, ground.source));
+    }
+    text
 }
 
 /// How cases are handled.

@@ -214,6 +214,7 @@ fn described(downstream: &Downstream, now: Timestamp) -> String {
     facts.fact("provides", downstream.provides.join(", "));
     facts.fact("rights", rights(downstream));
     facts.fact("dry run", if downstream.supports_dry_run { "yes" } else { "no" });
+    facts.fact("sweeps", if downstream.supports_retention_sweep { "yes" } else { "no" });
     let days =
         downstream.backup_horizon.as_ref().map(|horizon| horizon.seconds.max(0).unsigned_abs() / 86_400);
     facts.fact("backups live", days.map(|days| words::count(days, "day")).unwrap_or_default());

@@ -14,6 +14,7 @@ mod migrate;
 mod notice;
 mod output;
 mod receipt;
+mod retention;
 mod serve;
 mod signal;
 mod subject;
@@ -34,7 +35,7 @@ Exit codes:
   0  done
   1  a fault of rightful, or one that is not known
   2  wrong usage or bad input
-  3  no such case, task, hold, downstream, webhook or file
+  3  no such case, task, hold, sweep, downstream, webhook or file
   4  not possible in this state
   5  the server cannot be reached, or is overloaded
   6  a case ended without being fulfilled in full, rows of an import were not opened, or a check or a verification failed
@@ -85,7 +86,7 @@ enum Command {
     /// Fetch and verify exports.
     #[command(subcommand)]
     Export(export::Command),
-    /// Fetch the receipts of erasures.
+    /// Fetch the receipts of erasures and other changes.
     #[command(subcommand)]
     Receipt(receipt::Command),
     /// Look at the registered downstreams.
@@ -94,6 +95,9 @@ enum Command {
     /// Stop erasures of a person for a legal matter, and let them go on.
     #[command(subcommand)]
     Hold(hold::Command),
+    /// Look after what has outlived its period.
+    #[command(subcommand)]
+    Retention(retention::Command),
     /// Bring the database up to this version. `serve` does so itself.
     Migrate(config::File),
     /// Look at the configuration.
@@ -111,7 +115,8 @@ pub async fn run() -> ExitCode {
             return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
         }
     };
-    match dispatch(cli).await {
+    // Boxed: all commands together are one large future.
+    match Box::pin(dispatch(cli)).await {
         Ok(()) => Exit::Done.into(),
         Err(failure) => {
             failure.print();
@@ -131,6 +136,7 @@ async fn dispatch(Cli { global, command }: Cli) -> Result<(), Failure> {
         Command::Receipt(command) => receipt::run(&global, command).await,
         Command::Downstream(command) => downstream::run(&global, command).await,
         Command::Hold(command) => hold::run(&global, command).await,
+        Command::Retention(command) => retention::run(&global, command).await,
         Command::Migrate(file) => migrate::run(&file).await,
         Command::Config(command) => config::run(&global, &command),
     }

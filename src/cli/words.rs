@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use crate::proto::{
     downstream::v1::{Action, GroundCode, LegalBasis, Right, Use},
     v1::{
-        Assurance, CaseReason, CaseState, EvidenceKind, NoticeType, TaskKind, TaskReason, TaskState,
-        UnscheduledReason,
+        Assurance, CaseReason, CaseState, EvidenceKind, NoticeType, SweepEvent, SweepState, TaskKind,
+        TaskReason, TaskState, UnscheduledReason,
     },
 };
 
@@ -38,6 +38,10 @@ words! {
     task_state: TaskState, "TASK_STATE_";
     /// Why.
     task_reason: TaskReason, "TASK_REASON_";
+    /// Where a sweep stands.
+    sweep_state: SweepState, "SWEEP_STATE_";
+    /// What happened to it.
+    sweep_event: SweepEvent, "SWEEP_EVENT_";
     /// Why nothing comes for what is retained.
     unscheduled: UnscheduledReason, "UNSCHEDULED_REASON_";
     /// What is done with a category.

@@ -39,7 +39,7 @@ fn the_example_is_the_defaults() {
     uncommented.downstreams.clear();
     assert_eq!(uncommented.handling.verification.rules.len(), 1);
     uncommented.handling.verification.rules.clear();
-    assert_eq!(uncommented.retention.policy.rules.len(), 1);
+    assert_eq!(uncommented.retention.policy.rules.len(), 5);
     uncommented.retention.policy.rules.clear();
     assert_eq!(uncommented.webhooks.len(), 1);
     uncommented.webhooks.clear();
@@ -207,6 +207,31 @@ fn secrets_do_not_print() {
     .unwrap();
     let printed = format!("{config:?}");
     assert!(!printed.contains("canary") && printed.contains("aws_secret_access_key"), "{printed}");
+}
+
+#[test]
+fn retention_rules_are_checked_one_by_one() {
+    let text = "[retention]\nsweep_every = 'monthly'\nrun = 'now'\n\
+                [[retention.rule]]\ndownstream = 'Billing'\ncategory = 'in voices'\naction = 'keep'\n\
+                [[retention.rule]]\naction = 'retain'\n\
+                [[retention.rule]]\naction = 'erase'\nground = { code = 'whim' }\noutlived = 'retain'\n\
+                [[retention.rule]]\ncategory = 'a'\ndpv_term = 'b'\naction = 'erase'\nperiod = '7 years'\n\
+                [[retention.rule]]\naction = 'erase'\nground = { source = 'HGB' }\nspeed = 1";
+    let expected = [
+        "retention.sweep_every",
+        "retention.run",
+        "retention.rule[0].downstream",
+        "retention.rule[0].category",
+        "retention.rule[0].action",
+        "retention.rule[1]",
+        "retention.rule[2].ground.code",
+        "retention.rule[2].outlived",
+        "retention.rule[3]",
+        "retention.rule[3].period",
+        "retention.rule[4].ground.code",
+        "retention.rule[4].speed",
+    ];
+    assert_eq!(fault_keys(text), expected);
 }
 
 #[test]

@@ -22,9 +22,9 @@ use crate::proto::downstream::v1::{
     CollectRequest, CollectResponse, DescribeRequest, DescribeResponse, EraseRequest, EraseResponse,
     GetTaskRequest, GetTaskResponse, Identifier, ObjectRequest, ObjectResponse, RectifyRequest,
     RectifyResponse, ResolveIdentifiersRequest, ResolveIdentifiersResponse, RestrictRequest,
-    RestrictResponse, Subject, WithdrawConsentRequest, WithdrawConsentResponse, erase_response,
-    get_task_response::Answer, object_response, rectify_response, restrict_response,
-    subject_data_service_server::SubjectDataService, withdraw_consent_response,
+    RestrictResponse, Subject, SweepRetentionRequest, SweepRetentionResponse, WithdrawConsentRequest,
+    WithdrawConsentResponse, erase_response, get_task_response::Answer, object_response, rectify_response,
+    restrict_response, subject_data_service_server::SubjectDataService, withdraw_consent_response,
 };
 
 /// Identifiers in one call, either way: the contract's bound.
@@ -199,6 +199,13 @@ impl<S: Source> SubjectDataService for Service<S> {
         let known = task::recall(&self.db, &task_id).await.map_err(fault)?;
         let known = known.ok_or_else(|| Status::not_found("this task was never seen here"))?;
         Ok(Response::new(GetTaskResponse { answer: Some(known.state()) }))
+    }
+
+    async fn sweep_retention(
+        &self,
+        _: Request<SweepRetentionRequest>,
+    ) -> Result<Response<SweepRetentionResponse>, Status> {
+        Err(Status::unimplemented("it is not described as supported"))
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod client;
 mod erasure;
+mod rights;
 
 use std::collections::BTreeSet;
 

@@ -25,6 +25,9 @@ pub struct Capabilities {
     pub backup_horizon_seconds: Option<u64>,
     /// How many calls at once it wants; 0 leaves it to the configuration.
     pub parallel_calls: u32,
+    /// Whether it can be swept. Descriptions of older versions do not say.
+    #[serde(default)]
+    pub supports_sweep: bool,
 }
 
 impl Capabilities {

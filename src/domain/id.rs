@@ -37,6 +37,10 @@ id!(
     HoldId
 );
 id!(
+    /// The id of a retention sweep.
+    SweepId
+);
+id!(
     /// The id of a task, and the idempotency key that its downstream sees first.
     TaskId
 );

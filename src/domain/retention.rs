@@ -49,17 +49,6 @@ impl Rule {
     }
 }
 
-/// What a sweep asks for with a category.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct SweepDirective {
-    /// Which category.
-    pub category: String,
-    /// To erase, to anonymise or to restrict.
-    pub action: Action,
-    /// What has outlived this, counted as the downstream's `runs_from` says.
-    pub period: Period,
-}
-
 /// The rules in the order of the configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
@@ -95,15 +84,21 @@ impl Policy {
 
     /// What a sweep asks a downstream for: one for each of its categories that a rule gives a period. Where the
     /// downstream's own duty is longer, that period counts.
-    pub fn sweep(&self, downstream: &str, capabilities: &Capabilities) -> Vec<SweepDirective> {
+    pub fn sweep(&self, downstream: &str, capabilities: &Capabilities) -> Vec<Directive> {
         let directive = |category: &Category| {
-            let (_, rule) = self.rule(downstream, category)?;
+            let (number, rule) = self.rule(downstream, category)?;
             let mut period = rule.period.clone()?;
             let duty = category.retention.ground.as_ref().and(category.retention.period.clone());
             if let Some(duty) = duty.filter(|duty| duty.after(SOME_DAY) > period.after(SOME_DAY)) {
                 period = duty;
             }
-            Some(SweepDirective { category: category.name.clone(), action: rule.outlived, period })
+            Some(Directive {
+                category: category.name.clone(),
+                action: rule.outlived,
+                ground: None,
+                period: Some(period),
+                source: DirectiveSource::Configured { rule: number },
+            })
         };
         // A duty without an end outlives every period.
         let endless =
@@ -220,7 +215,10 @@ mod tests {
         let of = |duty: Option<&str>, rules: Vec<Rule>| {
             let capabilities = Capabilities { categories: vec![category(duty)], ..Capabilities::default() };
             let directives = Policy { rules }.sweep("billing", &capabilities);
-            directives.into_iter().map(|d| (d.action, d.period.as_str().to_owned())).collect::<Vec<_>>()
+            directives
+                .into_iter()
+                .map(|d| (d.action, d.period.unwrap().as_str().to_owned()))
+                .collect::<Vec<_>>()
         };
         assert_eq!(
             of(None, vec![rule(Action::Anonymise, Some("P24M"))]),

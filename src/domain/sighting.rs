@@ -106,7 +106,9 @@ mod tests {
         let of =
             CorrectionRef { downstream: String::new(), category: "contacts".into(), field: "/name".into() };
         let mut probe = Probe::new(&Correction::new(of, old, "\"Ada\"").unwrap());
-        records.iter().for_each(|record| probe.look(record));
+        for record in records {
+            probe.look(record);
+        }
         probe.finish(|text| format!("<{}>", text.len()))
     }
 

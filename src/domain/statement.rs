@@ -43,7 +43,7 @@ named! {
     pub enum Proof {
         /// It was collected again, and that agrees.
         Verified = "verified",
-        /// The downstream's word.
+        /// The word of the downstream, or of who resolved the task.
         Stated = "stated",
     }
 }
@@ -116,6 +116,11 @@ const fn is_lift(task: &Task) -> bool {
 
 fn proof(task: &Task) -> Option<Proof> {
     match (task.state, task.kind()) {
+        (TaskState::Done, kind)
+            if task.reason == Some(TaskReason::ResolvedByPerson) && kind != TaskKind::Collect =>
+        {
+            Some(Proof::Stated)
+        }
         (TaskState::Done, TaskKind::Erase | TaskKind::Rectify | TaskKind::Restrict) => Some(Proof::Verified),
         (TaskState::Done, TaskKind::Object | TaskKind::WithdrawConsent) => Some(Proof::Stated),
         _ => None,

@@ -10,7 +10,8 @@
 //! | pending | unhold | pending (no legal hold stops it any longer) |
 //! | pending, working | accept | working |
 //! | working | forget | pending (the downstream has lost it: it is sent again) |
-//! | pending, working | erase, change | verifying |
+//! | pending, working | erase | verifying |
+//! | pending, working | change | verifying |
 //! | pending, working, verifying | finish | done |
 //! | pending, working | refuse | refused |
 //! | pending, working, verifying | give_up | needs_attention |

@@ -78,6 +78,7 @@ replies! {
     "Restrict": RestrictResponse, restrict_response;
     "Object": ObjectResponse, object_response;
     "WithdrawConsent": WithdrawConsentResponse, withdraw_consent_response;
+    "SweepRetention": SweepRetentionResponse, sweep_retention_response;
     "GetTask": GetTaskResponse, get_task_response;
 }
 

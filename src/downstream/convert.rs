@@ -43,6 +43,16 @@ pub(super) fn directives(directives: &[Directive]) -> Vec<v1::Directive> {
         .collect()
 }
 
+/// The directives of a sweep.
+pub(super) fn sweep_directives(directives: &[Directive]) -> Vec<v1::SweepDirective> {
+    let message = |directive: &Directive| v1::SweepDirective {
+        category: directive.category.clone(),
+        action: action_code(directive.action).into(),
+        period: directive.period.as_ref().map_or_else(String::new, |period| period.as_str().to_owned()),
+    };
+    directives.iter().map(message).collect()
+}
+
 /// The corrections that these fields name. A field whose value is gone is left out; its case is being destroyed.
 pub(super) fn corrections(fields: &[Field], values: &[Correction]) -> Vec<v1::Correction> {
     let correction = |field: &Field| {

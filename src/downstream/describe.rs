@@ -53,6 +53,7 @@ pub(super) fn capabilities(
         backup_horizon_seconds: faults
             .take("backup_horizon", backup_horizon(response.backup_horizon))
             .flatten(),
+        supports_sweep: response.supports_retention_sweep,
         parallel_calls: response.limits.map_or(0, |limits| limits.parallel_calls),
     };
     faults.or(capabilities).map_err(|faults| Failure::bad_fields("Describe", &faults))

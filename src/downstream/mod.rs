@@ -16,6 +16,7 @@ mod failure;
 mod json;
 mod person;
 mod registry;
+mod sweep;
 #[cfg(test)]
 mod tests;
 

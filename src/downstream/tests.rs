@@ -129,6 +129,13 @@ impl SubjectDataService for Fake {
             answer: Some(v1::get_task_response::Answer::Outcome(outcome)),
         }))
     }
+
+    async fn sweep_retention(
+        &self,
+        _: Request<v1::SweepRetentionRequest>,
+    ) -> Result<Response<v1::SweepRetentionResponse>, Status> {
+        Err(Status::unimplemented("not here"))
+    }
 }
 
 fn client_of(endpoint: String, patience: Duration) -> Arc<Client> {

@@ -9,7 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::Error;
 use crate::domain::{
     Ask, Capabilities, Case, CaseId, CaseState, CategoryOutcome, Details, Ground, Hold, HoldId, Identifier,
-    Lane, Notice, NoticeType, Particulars, Right, Scope, Subject, Task, TaskId, TaskReason, TaskState,
+    Lane, Notice, NoticeType, Particulars, Right, Scope, Subject, Sweep, SweepId, Task, TaskId, TaskReason,
+    TaskState,
     clock::Clocks,
     verification::{Assurance, Evidence},
 };
@@ -199,6 +200,15 @@ pub struct HoldPage {
     pub holds: Vec<Hold>,
     /// The last one of this page, if more follow.
     pub next: Option<HoldId>,
+}
+
+/// A page of sweeps, newest first.
+#[derive(Clone, Debug)]
+pub struct SweepPage {
+    /// The sweeps.
+    pub sweeps: Vec<Sweep>,
+    /// The last one of this page, if more follow.
+    pub next: Option<SweepId>,
 }
 
 /// Which cases to list.

@@ -19,7 +19,7 @@ impl Engine {
     ) -> Result<(), Error> {
         let all = self.0.directory.all();
         let in_scope: Vec<_> = all.iter().filter(|(name, _)| scope.includes(name)).collect();
-        let nobody_is_unknown = in_scope.iter().all(|(_, known)| known.capabilities.is_some());
+        let all_are_known = in_scope.iter().all(|(_, known)| known.capabilities.is_some());
         let categories: Vec<(&str, &Category)> = in_scope
             .iter()
             .filter_map(|(name, known)| Some((name.as_str(), known.capabilities.as_deref()?)))
@@ -30,25 +30,25 @@ impl Engine {
         let mut faults = Faults::default();
         for (position, correction) in particulars.corrections.iter().enumerate() {
             let field = format!("corrections[{position}]");
-            let named = &correction.downstream;
-            if !named.is_empty() && !in_scope.iter().any(|(name, _)| *name == named) {
+            let target = &correction.downstream;
+            if !target.is_empty() && !in_scope.iter().any(|(name, _)| *name == target) {
                 let names = in_scope.iter().map(|(name, _)| name.as_str()).collect();
                 faults.push(format!("{field}.downstream"), one_of(&names));
                 continue;
             }
-            let theirs = |(name, _): &&(&str, &Category)| named.is_empty() || name == named;
+            let theirs = |(name, _): &&(&str, &Category)| target.is_empty() || name == target;
             let names: BTreeSet<&str> =
                 categories.iter().filter(theirs).map(|(_, category)| category.name.as_str()).collect();
-            let all_known = if named.is_empty() {
-                nobody_is_unknown
+            let is_described = if target.is_empty() {
+                all_are_known
             } else {
-                all.get(named).is_some_and(|known| known.capabilities.is_some())
+                all.get(target).is_some_and(|known| known.capabilities.is_some())
             };
-            if all_known && !names.contains(correction.category.as_str()) {
+            if is_described && !names.contains(correction.category.as_str()) {
                 faults.push(format!("{field}.category"), one_of(&names));
             }
         }
-        if nobody_is_unknown {
+        if all_are_known {
             let consents = Particulars::default();
             let purposes: Vec<String> =
                 categories.iter().flat_map(|(_, category)| consents.withdrawn(category)).collect();

@@ -35,6 +35,9 @@ pub enum Error {
         /// The fields that differ.
         differs: Vec<String>,
     },
+    /// Legal holds are in force.
+    #[error("legal holds are in force")]
+    HoldsInForce,
     /// The state does not allow it.
     #[error(transparent)]
     IllegalState(#[from] IllegalTransition),

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::Engine;
 use crate::{
-    domain::{CaseId, TaskId},
+    domain::{CaseId, SweepId, TaskId},
     store::Error,
     telemetry::metrics,
 };
@@ -25,6 +25,8 @@ pub(super) enum Leased {
     Task(TaskId),
     /// A case's own work.
     Case(CaseId),
+    /// A retention sweep.
+    Sweep(SweepId),
 }
 
 /// The tokens of leases that this process holds, so that it can hand them back when it stops.
@@ -82,6 +84,7 @@ impl Engine {
             let until = self.lease_end();
             let renewed = match leased {
                 Leased::Task(id) => self.0.store.renew(id, token, until).await,
+                Leased::Sweep(id) => self.0.store.renew_sweep(id, token, until).await,
                 Leased::Case(id) => self.0.store.renew_case(id, token, until).await,
             };
             match renewed {

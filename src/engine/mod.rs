@@ -35,6 +35,7 @@ mod record;
 mod refuse;
 mod release;
 mod resolve;
+mod retention_sweep;
 mod retry;
 mod sequencer;
 mod settle;
@@ -46,7 +47,7 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::SignedDuration;
 use sha2::{Digest as _, Sha256};
-use tokio::task::JoinSet;
+use tokio::{sync::Notify, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 pub use api::*;
@@ -91,6 +92,10 @@ pub struct Settings {
     pub excessive_within: Period,
     /// How long notices can be read again, and may still be delivered.
     pub notices_kept: Period,
+    /// From one sweep of a downstream to the next; absent: none is planned by itself.
+    pub sweep_every: Option<Period>,
+    /// Whether a sweep that was planned by itself runs by itself.
+    pub sweeps_run_by_themselves: bool,
     /// How failures are retried.
     pub retry: Policy,
     /// When a downstream that fails again and again is left alone.
@@ -131,6 +136,8 @@ struct Shared {
     controller: Controller,
     settings: Settings,
     leases: Leases,
+    /// Wakes those who work on retention sweeps of this replica; others find them by their poll.
+    sweeps: Arc<Notify>,
     stopping: CancellationToken,
 }
 
@@ -174,6 +181,7 @@ impl Engine {
             controller,
             settings,
             leases,
+            sweeps: Arc::default(),
             stopping,
         })))
     }
@@ -204,6 +212,7 @@ impl Engine {
         }
         running.spawn(sequencer::run(self.clone(), stop.clone()));
         running.spawn(desk::run(self.clone(), stop.clone()));
+        running.spawn(retention_sweep::run(self.clone(), stop.clone()));
         running.spawn(directory::keep_describing(self.clone(), stop.clone()));
         running.spawn(self.clone().keep_counting(stop.clone()));
         running.spawn(timekeeping::keep(self.clone(), stop));

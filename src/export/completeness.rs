@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::contents::Service;
-use super::facts::Facts;
+use super::facts::{Facts, LeftOut};
 use crate::domain::statement::Standing;
 use crate::domain::{CaseId, Ground, Right, TaskReason, Withheld};
 
@@ -32,6 +32,18 @@ pub(super) struct Downstream {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     ground: Option<Ground>,
     pub(super) categories: Vec<Category>,
+    /// What it describes, and this export is not about.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    left_out: Vec<Left>,
+}
+
+/// A category that was left out.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Left {
+    name: String,
+    title: String,
+    reason: LeftOut,
 }
 
 /// One category.
@@ -73,6 +85,7 @@ pub(super) fn document(facts: &Facts, services: &[Service<'_>]) -> Completeness 
                 withheld: holding.result.withheld.clone(),
             })
             .collect(),
+        left_out: facts.left_out(&service.statement.downstream).into_iter().map(left).collect(),
     };
     Completeness {
         schema: "schemas/completeness.schema.json".to_owned(),
@@ -82,4 +95,8 @@ pub(super) fn document(facts: &Facts, services: &[Service<'_>]) -> Completeness 
         complete: facts.is_complete(),
         downstreams: services.iter().map(downstream).collect(),
     }
+}
+
+fn left((category, reason): (&crate::domain::Category, LeftOut)) -> Left {
+    Left { name: category.name.clone(), title: category.title.clone(), reason }
 }

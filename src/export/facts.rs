@@ -1,6 +1,8 @@
 //! What the bag and the receipt are made from, besides the data itself. All of it belongs to the case, so that the
 //! same case gives the same bytes whenever and wherever they are made.
 
+use serde::{Deserialize, Serialize};
+
 use crate::domain::statement::Statement;
 use crate::domain::{Capabilities, Case, Category};
 
@@ -22,6 +24,16 @@ pub struct Described {
     pub name: String,
     /// What it said, if it ever did.
     pub capabilities: Option<Capabilities>,
+}
+
+/// Why an export leaves a category out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum LeftOut {
+    /// Portability is about what the subject provided (GDPR 20(1)).
+    NotProvidedBySubject,
+    /// The case's scope leaves it out.
+    OutOfScope,
 }
 
 /// The facts of a case.
@@ -64,6 +76,28 @@ impl Facts {
                 .map(|capabilities| case.scope.categories(case.right, &described.name, capabilities));
             (described, categories.unwrap_or_default())
         })
+    }
+
+    /// The described categories that the case is not about, and why.
+    pub(super) fn left_out(&self, downstream: &str) -> Vec<(&Category, LeftOut)> {
+        let Some(capabilities) = self.capabilities(downstream) else { return Vec::new() };
+        let (scope, right) = (&self.case.scope, self.case.right);
+        let within = if scope.includes(downstream) {
+            scope.categories(right, downstream, capabilities)
+        } else {
+            Vec::new()
+        };
+        let chosen = scope.categories.get(downstream);
+        let reason = |category: &Category| {
+            let is_chosen = chosen.is_none_or(|names| names.contains(&category.name));
+            if scope.includes(downstream) && is_chosen {
+                LeftOut::NotProvidedBySubject
+            } else {
+                LeftOut::OutOfScope
+            }
+        };
+        let left = |category: &&Category| !within.iter().any(|one| one.name == category.name);
+        capabilities.categories.iter().filter(left).map(|category| (category, reason(category))).collect()
     }
 
     /// Whether every downstream that had to be asked answered.

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::contents::{Holding, Service};
 use super::disclosure::RIGHTS;
-use super::facts::Facts;
+use super::facts::{Facts, LeftOut};
 use super::part::Part;
 use super::{Error, name, words};
 use crate::domain::statement::Standing;
@@ -55,6 +55,8 @@ struct ServiceView<'a> {
     sentence: &'static str,
     ground: Option<GroundView<'a>>,
     holdings: Vec<HoldingView<'a>>,
+    /// Categories of the service that are not part of this copy, with the reason.
+    left_out: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -146,13 +148,13 @@ fn page<'a>(facts: &'a Facts, services: &'a [Service<'a>]) -> Page<'a> {
         records: sum(|holding| holding.result.found.records),
         files: sum(|holding| holding.result.found.files),
         withheld: sum(|holding| holding.result.withheld.iter().map(|withheld| withheld.count).sum()),
-        services: services.iter().enumerate().map(|(number, service)| view(number, service)).collect(),
+        services: services.iter().enumerate().map(|(number, service)| view(facts, number, service)).collect(),
         gaps: services.iter().filter(is_gap).map(|service| service.title.to_owned()).collect(),
         rights: RIGHTS.iter().map(|right| (right.text, right.article)).collect(),
     }
 }
 
-fn view<'a>(number: usize, service: &'a Service<'a>) -> ServiceView<'a> {
+fn view<'a>(facts: &'a Facts, number: usize, service: &'a Service<'a>) -> ServiceView<'a> {
     let statement = service.statement;
     ServiceView {
         anchor: format!("service-{}", number + 1),
@@ -162,7 +164,12 @@ fn view<'a>(number: usize, service: &'a Service<'a>) -> ServiceView<'a> {
         sentence: words::sentence(statement),
         ground: statement.ground.as_ref().map(ground),
         holdings: service.holdings.iter().map(holding).collect(),
+        left_out: facts.left_out(&statement.downstream).into_iter().map(left_out).collect(),
     }
+}
+
+fn left_out((category, reason): (&Category, LeftOut)) -> String {
+    format!("{} ({})", category.title, words::left_out(reason))
 }
 
 fn ground(ground: &Ground) -> GroundView<'_> {

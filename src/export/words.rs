@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::facts::LeftOut;
 use crate::domain::statement::{Standing, Statement};
 use crate::domain::{GroundCode, LegalBasis, Period, Right, TaskReason};
 
@@ -98,6 +99,14 @@ pub(super) fn sentence(statement: &Statement) -> &'static str {
         (Standing::Failed, _) => {
             "This service did not answer in a usable way. Its data is missing from this copy."
         }
+    }
+}
+
+/// Why a category is not part of a copy.
+pub(super) const fn left_out(reason: LeftOut) -> &'static str {
+    match reason {
+        LeftOut::NotProvidedBySubject => "you did not provide it yourself",
+        LeftOut::OutOfScope => "the request is not about it",
     }
 }
 

@@ -12,6 +12,7 @@ mod hold_service;
 mod limits;
 mod notice_service;
 mod page;
+mod retention_service;
 mod rpc;
 mod serve;
 mod status;

@@ -7,8 +7,8 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::{
-    domain::{CaseId, Fault, HoldId, subject::is_name},
-    proto::v1::{ListCasesRequest, ListHoldsRequest},
+    domain::{CaseId, Fault, HoldId, SweepId, subject::is_name},
+    proto::v1::{ListCasesRequest, ListHoldsRequest, ListSweepsRequest},
 };
 
 /// The first byte of a token that continues a list of cases. Another layout takes another number.
@@ -17,6 +17,8 @@ const CASES: u8 = 1;
 const DOWNSTREAMS: u8 = 2;
 /// The first byte of a token that continues a list of holds.
 const HOLDS: u8 = 3;
+/// The first byte of a token that continues a list of sweeps.
+const SWEEPS: u8 = 4;
 /// Bytes of the digest over the filters. It guards against mistakes, not against forgers: a forged token shows
 /// nothing that its caller may not list anyway.
 const DIGEST_BYTES: usize = 8;
@@ -50,6 +52,16 @@ pub(super) fn hold_before(request: &mut ListHoldsRequest) -> Result<Option<HoldI
     Ok(id_before(HOLDS, request)?.map(HoldId))
 }
 
+/// A token that continues after this sweep.
+pub(super) fn after_sweep(after: SweepId, request: &mut ListSweepsRequest) -> String {
+    after_id(SWEEPS, after.0, request)
+}
+
+/// After which sweep the page begins; absent for the first one.
+pub(super) fn sweep_before(request: &mut ListSweepsRequest) -> Result<Option<SweepId>, Fault> {
+    Ok(id_before(SWEEPS, request)?.map(SweepId))
+}
+
 /// A request for a page of a list that is in order of ids.
 trait Paged: Message {
     /// Its token and its size.
@@ -57,6 +69,12 @@ trait Paged: Message {
 }
 
 impl Paged for ListCasesRequest {
+    fn page(&mut self) -> (&mut String, &mut u32) {
+        (&mut self.page_token, &mut self.page_size)
+    }
+}
+
+impl Paged for ListSweepsRequest {
     fn page(&mut self) -> (&mut String, &mut u32) {
         (&mut self.page_token, &mut self.page_size)
     }

@@ -18,7 +18,7 @@ use tower::layer::util::{Identity, Stack};
 use super::{
     admission, case_service, downstream_service, hold_service,
     limits::{self, Limits},
-    notice_service, rpc,
+    notice_service, retention_service, rpc,
 };
 use crate::{
     engine::{Engine, Health},
@@ -27,6 +27,7 @@ use crate::{
         v1::{
             case_service_server::CaseServiceServer, downstream_service_server::DownstreamServiceServer,
             hold_service_server::HoldServiceServer, notice_service_server::NoticeServiceServer,
+            retention_service_server::RetentionServiceServer,
         },
     },
 };
@@ -51,11 +52,12 @@ const DATABASE: &str = "database";
 const STORAGE: &str = "storage";
 
 /// Our services.
-const SERVICES: [&str; 4] = [
+const SERVICES: [&str; 5] = [
     <CaseServiceServer<case_service::Service> as NamedService>::NAME,
     <DownstreamServiceServer<downstream_service::Service> as NamedService>::NAME,
     <HoldServiceServer<hold_service::Service> as NamedService>::NAME,
     <NoticeServiceServer<notice_service::Service> as NamedService>::NAME,
+    <RetentionServiceServer<retention_service::Service> as NamedService>::NAME,
 ];
 /// The others that are served.
 const FOREIGN_SERVICES: [&str; 3] = [
@@ -123,6 +125,7 @@ async fn router(
     let cases = case_service::Service::new(engine.clone(), now, Arc::clone(&limits));
     let holds = hold_service::Service::new(engine.clone());
     let notices = notice_service::Service::new(engine.clone(), Arc::clone(&limits));
+    let retention = retention_service::Service::new(engine.clone());
     let downstreams = downstream_service::Service::new(engine);
     Server::builder()
         .layer(rpc::Layer)
@@ -135,6 +138,7 @@ async fn router(
         .add_service(DownstreamServiceServer::new(downstreams).max_decoding_message_size(REQUEST_BYTES_MAX))
         .add_service(HoldServiceServer::new(holds).max_decoding_message_size(REQUEST_BYTES_MAX))
         .add_service(NoticeServiceServer::new(notices).max_decoding_message_size(REQUEST_BYTES_MAX))
+        .add_service(RetentionServiceServer::new(retention).max_decoding_message_size(REQUEST_BYTES_MAX))
         .add_service(tonic_health::pb::health_server::HealthServer::new(checks))
         .add_service(reflection().build_v1().expect("descriptors that are compiled in decode"))
         .add_service(reflection().build_v1alpha().expect("descriptors that are compiled in decode"))

@@ -45,6 +45,12 @@ pub(super) fn from(error: Error) -> Status {
             message,
             vec![("hold_id", hold_id.to_string()), ("differs", differs.join(","))],
         ),
+        Error::HoldsInForce => status(
+            Code::FailedPrecondition,
+            ErrorReason::IllegalState,
+            message,
+            vec![("state", "PLANNED".to_owned()), ("event", "run".to_owned())],
+        ),
         Error::IllegalState(transition) => status(
             Code::FailedPrecondition,
             ErrorReason::IllegalState,

@@ -293,7 +293,7 @@ pub(super) async fn cases(
 }
 
 /// The claim of HOUSE: one statement, on PostgreSQL with `SKIP LOCKED` so that replicas pass each other.
-fn claim_sql(backend: DbBackend, table: &str, due: &str, limit: &str) -> String {
+pub(super) fn claim_sql(backend: DbBackend, table: &str, due: &str, limit: &str) -> String {
     let skip_locked = if backend == DbBackend::Postgres { "FOR UPDATE SKIP LOCKED" } else { "" };
     format!(
         "WITH due AS (SELECT id FROM {table} WHERE {due} ORDER BY claim_at LIMIT {limit} {skip_locked}) \

@@ -105,6 +105,11 @@ impl Store {
         query.all(&self.reader).await?.iter().map(stored).collect()
     }
 
+    /// Whether any hold is in force.
+    pub async fn is_any_hold_active(&self) -> Result<bool, Error> {
+        Ok(!self.holds(true, None, None, 1).await?.is_empty())
+    }
+
     /// The oldest hold in force that covers one of the identifiers known of a case.
     pub async fn hold_on(&self, case: CaseId) -> Result<Option<HoldId>, Error> {
         let own = Query::select()

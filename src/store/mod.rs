@@ -21,6 +21,7 @@ mod migration;
 mod notices;
 mod notify;
 mod openings;
+mod sweeps;
 mod tasks;
 mod transaction;
 mod wake;

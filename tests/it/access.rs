@@ -99,6 +99,11 @@ async fn portability_brings_only_what_the_person_provided() {
     assert_eq!(bag.of("marketing").into_keys().collect::<Vec<_>>(), ["data/marketing/consents.ndjson"]);
     assert!(world.puppet("analytics").calls(Method::Collect).is_empty(), "it has nothing that was provided");
     assert_eq!(bag.standing("analytics")["standing"], "not_asked");
+    let left_out = |name: &str, title: &str| json!([{ "name": name, "title": title, "reason": "not_provided_by_subject" }]);
+    assert_eq!(bag.standing("billing")["left_out"], left_out("invoices", "All invoices"));
+    assert_eq!(bag.standing("analytics")["left_out"], left_out("page_events", "All page_events"));
+    assert_eq!(bag.standing("marketing").get("left_out"), None, "all of it was provided");
+    assert!(bag.text("data/index.html").contains("All invoices (you did not provide it yourself)"));
     world.finish().await;
 }
 

@@ -3,10 +3,10 @@
 use std::{fs, path::Path};
 
 use rightful::proto::{
-    downstream::v1::{Record, Right},
+    downstream::v1::{GroundCode, Record, Right},
     v1::{
-        GetReceiptRequest, ListCasesRequest, ListNoticesRequest, ResolveTaskRequest, TaskKind,
-        TaskResolution, resolve_task_request::Item, task_resolution::Outcome,
+        Correction, GetReceiptRequest, ListCasesRequest, ListHoldsRequest, ListNoticesRequest,
+        ResolveTaskRequest, TaskKind, TaskResolution, resolve_task_request::Item, task_resolution::Outcome,
     },
 };
 use serde_json::json;
@@ -14,7 +14,7 @@ use tonic::Code;
 
 use crate::{
     harness::{Builder, Database, Receiver, World, opening, subject, task},
-    puppet::{Fault, Method, Person, Profile, category},
+    puppet::{Fault, Method, Person, Profile, category, ground},
 };
 
 /// In every identifier, record, file and file name.
@@ -24,14 +24,20 @@ fn services() -> [Profile; 2] {
     let email = format!("{CANARY}@example.org");
     let customer = format!("C-{CANARY}");
     let person = || Person::new(&[("email", &email), ("customer_id", &customer)]);
+    let mut ledger = category("ledger");
+    if let Some(retention) = &mut ledger.retention {
+        retention.ground = Some(ground(GroundCode::LegalObligation, "HGB § 257"));
+    }
     let shop = Profile::new("shop", &["email"])
         .provides(&["customer_id"])
         .category(category("orders"))
-        .person(person().record("orders", &json!({ "text": CANARY })).file(
-            "orders",
-            &format!("{CANARY}.txt"),
-            CANARY.repeat(50),
-        ));
+        .category(ledger)
+        .person(
+            person()
+                .record("ledger", &json!({ "text": CANARY, "release": "2020-01-01T00:00:00Z" }))
+                .record("orders", &json!({ "text": CANARY }))
+                .file("orders", &format!("{CANARY}.txt"), CANARY.repeat(50)),
+        );
     let visits = Profile::new("visits", &["customer_id"])
         .category(category("visits"))
         .person(person().record("visits", &json!({ "text": CANARY })));
@@ -116,11 +122,45 @@ async fn personal_data_stands_nowhere_in_clear() {
     };
     assert_eq!(world.cases().list_cases(request).await.unwrap().into_inner().cases.len(), 2);
     world.restart().await;
-    let erasure = world.run(Right::Erasure, &[("email", &email)]).await;
+    // What is to be put right, put wrong, and put right again after a crash.
+    let mut correct = opening(Right::Rectification, &[("email", &email)]);
+    correct.corrections = vec![Correction {
+        category: "orders".into(),
+        field: "/text".into(),
+        old_json: json!(CANARY).to_string(),
+        new_json: json!(format!("{CANARY} corrected")).to_string(),
+        ..Correction::default()
+    }];
+    world.puppet("shop").next(Method::Rectify, Fault::EraseHalf);
+    world.puppet("shop").next(Method::Rectify, Fault::Fail(Code::Internal));
+    let mut bad = correct.clone();
+    bad.request_id.push('x');
+    bad.corrections.push(Correction { new_json: CANARY.into(), ..bad.corrections[0].clone() });
+    let bad = world.try_open(bad).await.unwrap_err();
+    assert!(!format!("{bad:?}").contains(CANARY), "errors do not repeat what was wrong");
+    let rectified = world.open(correct).await;
+    world.restart().await;
+    let rectified = world.settled(&rectified.case_id).await;
+    assert!(world.receipt(&rectified.case_id).await["downstreams"][0]["categories"][0]["fields"].is_array());
+    assert!(!world.receipt(&rectified.case_id).await.to_string().contains(CANARY));
+    // A legal hold: placed, found, misused, released.
+    let placed = world.place(&[("email", &email)]).await;
+    let held = world.open(opening(Right::Erasure, &[("email", &email)])).await;
+    world.until_held(&held.case_id, "visits").await;
+    let listed = ListHoldsRequest {
+        identifier: crate::harness::subject(&[("email", &email)]).identifiers.pop(),
+        ..ListHoldsRequest::default()
+    };
+    let holds = world.holds().list_holds(listed).await.unwrap().into_inner().holds;
+    assert!(!format!("{holds:?}").contains(CANARY) && holds.len() == 1, "a hold names nobody");
+    world.release(&placed.hold.unwrap().hold_id).await;
+    let erasure = world.settled(&held.case_id).await;
+    // What was retained is released already: the follow-up takes the sealed subject along.
+    let follow_up = world.follow_up(&erasure.case_id, 0).await;
     let request = GetReceiptRequest { case_id: erasure.case_id.clone() };
     let receipt = world.cases().get_receipt(request).await.unwrap().into_inner().receipt_json;
     assert!(!String::from_utf8_lossy(&receipt).contains(CANARY), "the receipt names nobody");
-    for case in [access, partial, erasure] {
+    for case in [access, partial, rectified, erasure, follow_up] {
         assert!(!format!("{:?}", world.case(&case.case_id).await).contains(CANARY), "a case names nobody");
     }
 

@@ -106,6 +106,49 @@ async fn exit_codes_mean_something() {
 }
 
 #[tokio::test]
+async fn what_exactly_is_asked_for_is_said_on_the_command_line() {
+    let world = World::start(people_services()).await;
+    let of_ada = ["--id", "email=ada@example.org"];
+    let cli = async |arguments: &[&str], stdin: &str| {
+        let arguments: Vec<&str> = arguments.iter().chain(&of_ada).copied().collect();
+        run(world.dir(), world.url(), &arguments, stdin).await
+    };
+    let correct = ["--correct", "billing/payment_methods:/kind=zq sepa"];
+    let rectify = [&["case", "open", "--watch", "--right", "rectification"][..], &correct].concat();
+    let ran = cli(&rectify, "").await.expect(DONE);
+    assert!(ran.stdout.contains("1 rectified"), "{ran:?}");
+    let id = find(&world.cli_json(&["case", "list"]).await, "caseId").expect("it is listed").to_owned();
+    let shown = world.cli(&["case", "get", &id]).await.expect(DONE);
+    assert!(
+        shown.stdout.contains("billing/payment_methods /kind") && !shown.stdout.contains("zq"),
+        "{shown:?}"
+    );
+    assert!(shown.stdout.contains("rightful receipt get"), "{shown:?}");
+    world.cli(&["receipt", "get", &id]).await.expect(DONE);
+
+    let line =
+        r#"{"category": "payment_methods", "field": "/kind", "oldJson": "\"zq sepa\"", "newJson": "12"}"#;
+    let preview = ["case", "preview", "--right", "rectification", "--corrections", "-"];
+    let ran = cli(&preview, line).await.expect(DONE);
+    assert!(ran.stdout.contains("rectify") && ran.stdout.contains("1 rectified"), "{ran:?}");
+    let ran = cli(&preview, "{\"zq\": 1}").await.expect(USAGE);
+    assert!(ran.stderr.contains("line 1") && !ran.stderr.contains("zq"), "{ran:?}");
+
+    for (arguments, code, part) in [
+        (&["--right", "objection", "--use", "direct-marketing"][..], DONE, "stopped"),
+        (&["--right", "restriction"], DONE, "restricted"),
+        (&["--right", "restriction", "--lift"], DONE, "in use again"),
+        (&["--right", "consent-withdrawal"], DONE, "out of scope"),
+        (&["--right", "consent-withdrawal", "--purpose", "nonsense"], USAGE, ""),
+        (&["--right", "objection"], USAGE, ""),
+    ] {
+        let ran = cli(&[&["case", "open", "--watch"], arguments].concat(), "").await.expect(code);
+        assert!(ran.stdout.contains(part), "{part}: {ran:?}");
+    }
+    world.finish().await;
+}
+
+#[tokio::test]
 async fn a_case_that_ends_partially_says_so_and_can_be_retried() {
     let world = World::start(people_services()).await;
     world.puppet("marketing").always(Method::Collect, Fault::Fail(Code::PermissionDenied));

@@ -18,7 +18,8 @@ use tonic::Code;
 
 use crate::{
     harness::{
-        ADA, Builder, World, assert_refused, fields, metadata, opening, people_services, soon, subject, task,
+        ADA, Builder, World, assert_refused, fields, metadata, opening, people_services, run, soon, subject,
+        task,
     },
     puppet::{Fault, Method},
 };
@@ -313,4 +314,25 @@ async fn every_bad_field_of_a_hold_is_named() {
     let nothing = world.holds().list_holds(ListHoldsRequest::default()).await.unwrap().into_inner();
     assert!(nothing.holds.is_empty(), "nothing half done");
     soon("the end", world.finish()).await;
+}
+
+#[tokio::test]
+async fn the_command_line_places_shows_and_releases_holds() {
+    let world = World::start(people_services()).await;
+    let who = world.dir().join("who");
+    std::fs::write(&who, "email=ada@example.org\n").unwrap();
+    let who = who.display().to_string();
+    let cli = async |arguments: &[&str]| run(world.dir(), world.url(), arguments, "").await;
+    let place = ["hold", "place", "--id-file", &who, "--matter", "27 O 12/26", "--source", "GDPR 17(3)(e)"];
+    let shown = cli(&place).await.expect(0).stdout;
+    assert!(shown.contains("in force") && shown.contains("27 O 12/26"), "{shown}");
+    let listed = cli(&["hold", "list", "--active", "--id-file", &who, "-o", "json"]).await.expect(0).json();
+    let id = listed["holds"][0]["holdId"].as_str().unwrap().to_owned();
+    let preview = cli(&["case", "preview", "--right", "erasure", "--id-file", &who]).await.expect(0).stdout;
+    assert!(preview.contains(&id), "{preview}");
+    let released = cli(&["hold", "release", &id, "--note", "settled"]).await.expect(0).stdout;
+    assert!(released.contains("released by") && released.contains("settled"), "{released}");
+    assert!(cli(&["hold", "get", &id]).await.expect(0).stdout.contains("legal hold, GDPR 17(3)(e)"));
+    cli(&["hold", "get", "01890a5d-ac96-774b-bcce-b302099a8057"]).await.expect(3);
+    world.finish().await;
 }

@@ -35,7 +35,9 @@ fn cases() -> Table {
     Table {
         title: "Cases",
         source: "src/domain/case.rs",
-        starts: vec![CaseState::InProgress.as_str()],
+        starts: [CaseState::AwaitingVerification, CaseState::AwaitingApproval, CaseState::InProgress]
+            .map(CaseState::as_str)
+            .to_vec(),
         states: CaseState::ALL.iter().map(|state| state.as_str()).collect(),
         events: CaseEvent::ALL.iter().map(|event| event.as_str()).collect(),
         moves,
@@ -194,6 +196,7 @@ fn settled_states_have_only_the_documented_ways_out() {
         exits(&cases()),
         [
             ("completed", vec![("expire", "expired"), ("reopen", "in_progress")]),
+            ("refused", vec![("expire", "expired")]),
             ("cancelled", vec![("expire", "expired")]),
             ("expired", vec![]),
         ]
@@ -204,7 +207,17 @@ fn settled_states_have_only_the_documented_ways_out() {
             ("done", vec![]),
             ("skipped", vec![("replan", "blocked")]),
             ("refused", vec![("retry", "pending")]),
-            ("needs_attention", vec![("cancel", "cancelled"), ("replan", "blocked"), ("retry", "pending")]),
+            (
+                "needs_attention",
+                vec![
+                    ("cancel", "cancelled"),
+                    ("refuse", "refused"),
+                    ("replan", "blocked"),
+                    ("resolve", "done"),
+                    ("retry", "pending"),
+                    ("waive", "skipped"),
+                ]
+            ),
             ("cancelled", vec![]),
         ]
     );

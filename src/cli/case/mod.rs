@@ -36,7 +36,7 @@ pub(super) enum Command {
     /// Open a case: this person wants their data, to be forgotten, or something put right or stopped.
     Open(Box<open::Arguments>),
     /// Say what opening a case would do, and change nothing.
-    Preview(preview::Arguments),
+    Preview(Box<preview::Arguments>),
     /// Open a case for each row of a file.
     Import(import::Arguments),
     /// Show a case with its tasks.
@@ -148,9 +148,9 @@ impl About {
 
 pub(super) async fn run(global: &Global, command: Command) -> Result<(), Failure> {
     match command {
-        Command::Open(arguments) => open::run(global, *arguments).await,
+        Command::Open(arguments) => Box::pin(open::run(global, *arguments)).await,
         Command::Import(arguments) => import::run(global, arguments).await,
-        Command::Preview(arguments) => preview::run(global, arguments).await,
+        Command::Preview(arguments) => Box::pin(preview::run(global, *arguments)).await,
         Command::List(arguments) => list::run(global, arguments).await,
         Command::Watch(CaseId { case_id }) => {
             let mut client = Client::connect(global).await?;

@@ -1,4 +1,4 @@
-//! The first half of the story: a copy of everything.
+//! The beginning of the story: a copy of everything.
 
 use super::{Folder, Stage, fulfilled, indented};
 use crate::{

@@ -1,4 +1,4 @@
-//! The second half of the story: to be forgotten, and whether that is so.
+//! The end of the story: to be forgotten, and whether that is so.
 
 use super::{Folder, Stage, access, fulfilled, indented, leftovers};
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
 };
 
 pub(super) async fn run(stage: &Stage, folder: &Folder, client: &mut Client) -> Result<(), Failure> {
-    output::heading(&format!("\n3  What would be erased, if {} asked for it\n", stage.star().name))?;
+    output::heading(&format!("\n5  What would be erased, if {} asked for it\n", stage.star().name))?;
     let request = access::request(stage, Right::Erasure);
     let preview = PreviewCaseRequest {
         right: request.right,
@@ -24,7 +24,7 @@ pub(super) async fn run(stage: &Stage, folder: &Folder, client: &mut Client) -> 
     let preview = client.cases.preview_case(timed(preview)).await?.into_inner();
     indented(&preview::shown(&preview, SystemClock.now()))?;
 
-    output::heading(&format!("\n4  {} asks to be forgotten\n", stage.star().name))?;
+    output::heading(&format!("\n6  {} asks to be forgotten\n", stage.star().name))?;
     let before = counts(stage).await?;
     let case = fulfilled(client, request).await?;
     let receipt = receipt::fetch(client, &case.case_id).await?.receipt_json;
@@ -35,7 +35,7 @@ pub(super) async fn run(stage: &Stage, folder: &Folder, client: &mut Client) -> 
     let (erased, retained) = (words::count(verified.erased, "record"), words::grouped(verified.retained));
     indented(&format!("\n{}: {erased} erased, {retained} retained by law", folder.receipt().display()))?;
 
-    output::heading("\n5  What is left in the databases, and what the receipt says\n")?;
+    output::heading("\n7  What is left in the databases, and what the receipt says\n")?;
     let rows = leftovers::compare(&before, &counts(stage).await?, &receipt)?;
     indented(&leftovers::shown(&rows))?;
     if rows.iter().all(leftovers::Row::agrees) {

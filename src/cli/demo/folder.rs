@@ -11,7 +11,8 @@ use crate::cli::exit::{Exit, Failure};
 /// Says that the folder belongs to the demo; locked as long as one runs.
 const MARKER: &str = ".rightful-demo";
 /// Everything that the demo writes beside the marker.
-const FILES: [&str; 4] = ["export.zip", "export.zip.part", "receipt.json", "server.log"];
+const FILES: [&str; 6] =
+    ["export.zip", "export.zip.part", "receipt.json", "rectification.json", "withdrawal.json", "server.log"];
 const FOLDERS: [&str; 2] = ["server", "services"];
 
 /// A folder that is this demo's alone.
@@ -60,6 +61,16 @@ impl Folder {
     /// The receipt of the erasure.
     pub(super) fn receipt(&self) -> PathBuf {
         self.path.join("receipt.json")
+    }
+
+    /// The receipt of the rectification.
+    pub(super) fn rectification(&self) -> PathBuf {
+        self.path.join("rectification.json")
+    }
+
+    /// The receipt of the consent withdrawal.
+    pub(super) fn withdrawal(&self) -> PathBuf {
+        self.path.join("withdrawal.json")
     }
 
     /// What rightful logs.

@@ -13,8 +13,10 @@ pub(super) fn files(folder: &Folder) -> Result<(), Failure> {
     output::line(format!(
         "  unzip -qo {export} -d {unpacked}    then open {unpacked}/data/index.html\n  \
            {} export verify {export}\n  \
-           cat {}",
+           cat {} {} {}",
         program(),
+        folder.rectification().display(),
+        folder.withdrawal().display(),
         folder.receipt().display(),
     ))
 }

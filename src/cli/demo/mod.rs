@@ -1,7 +1,8 @@
-//! `rightful demo`: rightful and three services on this machine, one person who asks for everything and then to be
-//! forgotten. It talks to them over the same sockets and with the same code as the client commands.
+//! `rightful demo`: rightful and three services on this machine, one person who asks for everything, has a name put
+//! right, takes consents back, and asks to be forgotten. It talks to them over the same sockets and with the same code as the client commands.
 
 mod access;
+mod changes;
 mod erasure;
 mod folder;
 mod hints;
@@ -69,6 +70,8 @@ async fn story(stage: &Stage, folder: &Folder, began: Instant) -> Result<String,
     introduce(stage, folder)?;
     check(stage, &mut client).await?;
     let access_case = access::run(stage, folder, &mut client).await?;
+    changes::rectify(stage, folder, &mut client).await?;
+    changes::withdraw(stage, folder, &mut client).await?;
     erasure::run(stage, folder, &mut client).await?;
     let seconds = began.elapsed().as_secs_f64();
     output::line(format!(

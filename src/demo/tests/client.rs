@@ -8,9 +8,10 @@ use tonic::{Status, transport::Channel};
 
 use crate::proto::downstream::v1::{
     Action, CategoryCount, CategoryOutcome, CollectRequest, DescribeRequest, DescribeResponse, Directive,
-    EraseRequest, EraseResponse, GetTaskRequest, Ground, GroundCode, Identifier, ResolveIdentifiersRequest,
-    Subject, collect_response::Item, erase_response, get_task_response,
-    subject_data_service_client::SubjectDataServiceClient,
+    EraseRequest, EraseResponse, GetTaskRequest, Ground, GroundCode, Identifier, ObjectRequest,
+    RectifyRequest, ResolveIdentifiersRequest, RestrictRequest, Subject, WithdrawConsentRequest,
+    collect_response::Item, erase_response, get_task_response, object_response, rectify_response,
+    restrict_response, subject_data_service_client::SubjectDataServiceClient, withdraw_consent_response,
 };
 
 /// Polls before a test gives up: each is a round trip, and erasing one person takes a handful of them.
@@ -114,6 +115,48 @@ impl Downstream {
         match self.erase(request).await.unwrap().answer.unwrap() {
             erase_response::Answer::Outcome(outcome) => outcome.categories,
             other => panic!("expected an outcome: {other:?}"),
+        }
+    }
+
+    pub(super) async fn rectify(&mut self, request: RectifyRequest) -> Result<Vec<CategoryOutcome>, Status> {
+        let task_id = request.task_id.clone();
+        match self.0.rectify(request).await?.into_inner().answer.unwrap() {
+            rectify_response::Answer::Outcome(outcome) => Ok(outcome.categories),
+            rectify_response::Answer::Working(_) => Ok(self.finished(&task_id).await),
+            rectify_response::Answer::Refusal(refusal) => panic!("expected an outcome: {refusal:?}"),
+        }
+    }
+
+    pub(super) async fn restrict(
+        &mut self,
+        request: RestrictRequest,
+    ) -> Result<Vec<CategoryOutcome>, Status> {
+        let task_id = request.task_id.clone();
+        match self.0.restrict(request).await?.into_inner().answer.unwrap() {
+            restrict_response::Answer::Outcome(outcome) => Ok(outcome.categories),
+            restrict_response::Answer::Working(_) => Ok(self.finished(&task_id).await),
+            restrict_response::Answer::Refusal(refusal) => panic!("expected an outcome: {refusal:?}"),
+        }
+    }
+
+    pub(super) async fn object(&mut self, request: ObjectRequest) -> Result<Vec<CategoryOutcome>, Status> {
+        let task_id = request.task_id.clone();
+        match self.0.object(request).await?.into_inner().answer.unwrap() {
+            object_response::Answer::Outcome(outcome) => Ok(outcome.categories),
+            object_response::Answer::Working(_) => Ok(self.finished(&task_id).await),
+            object_response::Answer::Refusal(refusal) => panic!("expected an outcome: {refusal:?}"),
+        }
+    }
+
+    pub(super) async fn withdraw(
+        &mut self,
+        request: WithdrawConsentRequest,
+    ) -> Result<Vec<CategoryOutcome>, Status> {
+        let task_id = request.task_id.clone();
+        match self.0.withdraw_consent(request).await?.into_inner().answer.unwrap() {
+            withdraw_consent_response::Answer::Outcome(outcome) => Ok(outcome.categories),
+            withdraw_consent_response::Answer::Working(_) => Ok(self.finished(&task_id).await),
+            withdraw_consent_response::Answer::Refusal(refusal) => panic!("expected an outcome: {refusal:?}"),
         }
     }
 

@@ -12,6 +12,7 @@ fn good() -> v1::DescribeResponse {
         rights: vec![v1::Right::Access.into(), v1::Right::Erasure.into(), 99],
         categories: vec![invoices(), v1::Category { name: "payments".into(), ..v1::Category::default() }],
         supports_dry_run: true,
+        supports_retention_sweep: true,
         backup_horizon: Some(prost_types::Duration { seconds: 86_400, nanos: 1 }),
         limits: Some(v1::Limits { parallel_calls: 4 }),
     }

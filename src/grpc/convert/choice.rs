@@ -2,8 +2,8 @@
 
 use crate::{
     domain::{
-        Action, BreakerState, CaseReason, CaseState, GroundCode, LegalBasis, NoticeType, Right, TaskKind,
-        TaskReason, TaskState, Use,
+        Action, BreakerState, CaseReason, CaseState, GroundCode, LegalBasis, NoticeType, Right, SweepEvent,
+        SweepState, TaskKind, TaskReason, TaskState, Use,
         clock::{ClockKind, ExtensionGround, PauseGround},
         follow_up::Unscheduled,
         verification::{Assurance, EvidenceKind},
@@ -78,6 +78,14 @@ table!(
 table!(
     /// Why something retained has no follow-up.
     unscheduled: Unscheduled => v1::UnscheduledReason { NoReleaseTime, InVain }
+);
+table!(
+    /// Where a sweep stands.
+    sweep_state: SweepState => v1::SweepState { Planning, Planned, Running, Done, Refused, Failed, Discarded }
+);
+table!(
+    /// What happened to a sweep.
+    sweep_event: SweepEvent => v1::SweepEvent { Report, Run, Finish, Postpone, Refuse, GiveUp, Discard }
 );
 table!(
     /// Grounds.
@@ -196,6 +204,12 @@ mod tests {
         }
         for each in Unscheduled::ALL {
             same_name(unscheduled(*each).as_str_name(), "UNSCHEDULED_REASON_", each.as_str());
+        }
+        for each in SweepState::ALL {
+            same_name(sweep_state(*each).as_str_name(), "SWEEP_STATE_", each.as_str());
+        }
+        for each in SweepEvent::ALL {
+            same_name(sweep_event(*each).as_str_name(), "SWEEP_EVENT_", each.as_str());
         }
         for each in GroundCode::ALL {
             same_name(ground_code(*each).as_str_name(), "GROUND_CODE_", each.as_str());

@@ -18,6 +18,7 @@ pub(crate) fn downstream(mut view: DownstreamView) -> v1::Downstream {
         rights: capabilities.rights.into_iter().map(|right| choice::right(right).into()).collect(),
         categories: capabilities.categories.into_iter().map(category::category).collect(),
         supports_dry_run: capabilities.supports_dry_run,
+        supports_retention_sweep: capabilities.supports_sweep,
         backup_horizon: capabilities.backup_horizon_seconds.map(|seconds| prost_types::Duration {
             seconds: i64::try_from(seconds).unwrap_or(i64::MAX),
             nanos: 0,

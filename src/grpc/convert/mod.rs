@@ -12,6 +12,7 @@ mod particulars;
 mod preview;
 mod request;
 mod resolution;
+mod sweep;
 mod time;
 
 #[cfg(test)]
@@ -26,5 +27,6 @@ pub(super) use hold::{hold, hold_filter, new_hold, placed_hold, release_hold};
 pub(super) use notice::{notice, notice_filter, webhook};
 pub(super) use opening::refused;
 pub(super) use preview::preview;
-pub(super) use request::{downstream_name, filter, id, new_case, new_preview, pause};
+pub(super) use request::{downstream_name, filter, id, named, new_case, new_preview, pause};
 pub(super) use resolution::{handed_in, resolution};
+pub(super) use sweep::{sweep, sweep_filter};

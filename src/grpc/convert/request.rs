@@ -151,7 +151,12 @@ pub(crate) fn id<T: FromStr<Err = Fault>>(field: &str, text: &str) -> Result<T, 
 
 /// The name of a downstream, which may well be unknown.
 pub(crate) fn downstream_name(name: &str) -> Result<&str, Faults> {
-    if is_name(name) { Ok(name) } else { Err(Faults::from(Fault::new("name", NAME_RULE))) }
+    named("name", name)
+}
+
+/// A name in `field`.
+pub(crate) fn named<'a>(field: &str, name: &'a str) -> Result<&'a str, Faults> {
+    if is_name(name) { Ok(name) } else { Err(Faults::from(Fault::new(field, NAME_RULE))) }
 }
 
 /// The downstream to be paused, and why.

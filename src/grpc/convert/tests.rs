@@ -210,7 +210,7 @@ fn filters_are_checked_whole() {
 }
 
 #[test]
-fn states_that_are_named_twice_count_once() {
+fn every_state_can_be_asked_for() {
     let refused = i32::from(v1::CaseState::Refused);
     let completed = i32::from(v1::CaseState::Completed);
     let asked = |states: Vec<i32>| {

@@ -11,5 +11,6 @@ pub(super) mod lane;
 pub(super) mod notice;
 pub(super) mod notice_delivery;
 pub(super) mod notice_order;
+pub(super) mod sweep;
 pub(super) mod task;
 pub(super) mod webhook;

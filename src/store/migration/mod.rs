@@ -7,6 +7,7 @@ mod m0002_lanes;
 mod m0003_proceedings;
 mod m0004_holds;
 mod m0005_notices;
+mod m0006_sweeps;
 
 pub(super) struct Migrator;
 
@@ -18,6 +19,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0003_proceedings::Migration),
             Box::new(m0004_holds::Migration),
             Box::new(m0005_notices::Migration),
+            Box::new(m0006_sweeps::Migration),
         ]
     }
 }

@@ -13,7 +13,8 @@ use rightful::proto::downstream::v1::{
     CollectRequest, CollectResponse, DescribeRequest, DescribeResponse, EraseRequest, EraseResponse,
     GetTaskRequest, GetTaskResponse, Identifier, ObjectRequest, ObjectResponse, RectifyRequest,
     RectifyResponse, ResolveIdentifiersRequest, ResolveIdentifiersResponse, RestrictRequest,
-    RestrictResponse, WithdrawConsentRequest, WithdrawConsentResponse, erase_response, get_task_response,
+    RestrictResponse, SweepRetentionRequest, SweepRetentionResponse, WithdrawConsentRequest,
+    WithdrawConsentResponse, erase_response, get_task_response,
     subject_data_service_server::SubjectDataService,
 };
 use tonic::{Code, Request, Response, Status};
@@ -156,5 +157,12 @@ impl SubjectDataService for Service {
             None => return Err(Status::not_found("never seen")),
         };
         Ok(Response::new(GetTaskResponse { answer: Some(answer) }))
+    }
+
+    async fn sweep_retention(
+        &self,
+        _: Request<SweepRetentionRequest>,
+    ) -> Result<Response<SweepRetentionResponse>, Status> {
+        Err(Status::unimplemented("it is not described as supported"))
     }
 }

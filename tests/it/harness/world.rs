@@ -8,6 +8,7 @@ use rightful::{
         Case, CaseState, Downstream, GetCaseRequest, ListCasesRequest, ListDownstreamsRequest,
         case_service_client::CaseServiceClient, downstream_service_client::DownstreamServiceClient,
         hold_service_client::HoldServiceClient, notice_service_client::NoticeServiceClient,
+        retention_service_client::RetentionServiceClient,
     },
 };
 use tempfile::TempDir;
@@ -281,6 +282,11 @@ impl World {
     /// The notices' service.
     pub fn notices(&self) -> NoticeServiceClient<Channel> {
         NoticeServiceClient::new(self.channel())
+    }
+
+    /// The sweeps' service.
+    pub fn retention(&self) -> RetentionServiceClient<Channel> {
+        RetentionServiceClient::new(self.channel())
     }
 
     /// Ends well: every case that is still in progress has something ahead of it, and the server stops when it is asked.

@@ -97,6 +97,9 @@ pub fn change(inner: &mut Inner, work: Work, fault: Option<&Fault>) -> Answer {
 
 /// Answers a GetTask; none if the task is not known.
 pub fn poll(inner: &mut Inner, task_id: &str, fault: Option<&Fault>) -> Option<Answer> {
+    if let Some(outcome) = inner.sweeps.outcome(task_id) {
+        return Some(Answer::Outcome(outcome));
+    }
     if matches!(fault, Some(Fault::Forget)) {
         inner.tasks.known.remove(task_id);
     }

@@ -21,6 +21,7 @@ pub enum Method {
     Object,
     WithdrawConsent,
     GetTask,
+    Sweep,
 }
 
 /// One way to go wrong.

@@ -10,6 +10,7 @@ mod person;
 mod profile;
 mod rights;
 mod service;
+mod sweep;
 
 pub use fault::{Fault, Method};
 pub use journal::Call;
@@ -43,6 +44,7 @@ struct Inner {
     script: Script,
     journal: Journal,
     tasks: change::Tasks,
+    sweeps: sweep::Sweeps,
     /// Items between two resume tokens; 0 sends none.
     token_every: usize,
     clock: Option<Arc<dyn Clock>>,
@@ -110,6 +112,7 @@ impl Puppet {
             script: Script::default(),
             journal: Journal::default(),
             tasks: change::Tasks::default(),
+            sweeps: sweep::Sweeps::default(),
             token_every: profile.token_every,
             clock: profile.clock,
             hanging: (0, 0),

@@ -51,6 +51,12 @@ impl Profile {
         self
     }
 
+    /// It can be swept.
+    pub fn sweeps(mut self) -> Self {
+        self.description.supports_retention_sweep = true;
+        self
+    }
+
     /// It can find out identifiers of these kinds.
     pub fn provides(mut self, kinds: &[&str]) -> Self {
         self.description.provides = kinds.iter().map(|kind| (*kind).to_owned()).collect();

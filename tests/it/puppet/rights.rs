@@ -40,7 +40,7 @@ pub fn rectify<'a>(
             let Some(held) = record.pointer_mut(&correction.field) else { continue };
             if *held != new && old.is_none_or(|old| old == *held) {
                 is_wrong = true;
-                if !fixed && !(half && outcome.rectified % 2 == 1) {
+                if !(fixed || half && outcome.rectified % 2 == 1) {
                     *held = new;
                 }
             }

@@ -7,13 +7,13 @@ use rightful::proto::downstream::v1::{
     CollectRequest, CollectResponse, DescribeRequest, DescribeResponse, EraseRequest, EraseResponse,
     GetTaskRequest, GetTaskResponse, Identifier, ObjectRequest, ObjectResponse, RectifyRequest,
     RectifyResponse, ResolveIdentifiersRequest, ResolveIdentifiersResponse, RestrictRequest,
-    RestrictResponse, WithdrawConsentRequest, WithdrawConsentResponse, erase_response,
-    get_task_response::Answer, object_response, rectify_response, restrict_response,
-    subject_data_service_server::SubjectDataService, withdraw_consent_response,
+    RestrictResponse, SweepRetentionRequest, SweepRetentionResponse, WithdrawConsentRequest,
+    WithdrawConsentResponse, erase_response, get_task_response::Answer, object_response, rectify_response,
+    restrict_response, subject_data_service_server::SubjectDataService, withdraw_consent_response,
 };
 use tonic::{Request, Response, Status};
 
-use super::{Call, Fault, Method, Shared, change, collection};
+use super::{Call, Fault, Method, Shared, change, collection, sweep};
 
 pub struct Service(pub Shared);
 
@@ -165,6 +165,19 @@ impl SubjectDataService for Service {
         let request = request.into_inner();
         call.categories = request.categories.iter().map(|of| of.category.clone()).collect();
         change!(self, call, request, WithdrawConsent, WithdrawConsentResponse, withdraw_consent_response)
+    }
+
+    async fn sweep_retention(
+        &self,
+        request: Request<SweepRetentionRequest>,
+    ) -> Result<Response<SweepRetentionResponse>, Status> {
+        let mut call = Call::new(Method::Sweep, &request);
+        let request = request.into_inner();
+        call.dry_run = request.dry_run;
+        let fault = self.enter(call.task(&request.task_id)).await?;
+        let answer = sweep::sweep(&mut self.0.lock(), &request, fault.as_ref());
+        self.leave(fault.as_ref()).await?;
+        Ok(Response::new(SweepRetentionResponse { answer: Some(answer) }))
     }
 
     async fn get_task(&self, request: Request<GetTaskRequest>) -> Result<Response<GetTaskResponse>, Status> {
