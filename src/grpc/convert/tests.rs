@@ -219,10 +219,8 @@ fn every_state_can_be_asked_for() {
     };
     assert_eq!(asked(vec![]), Some(vec![]));
     assert_eq!(asked(vec![refused]), Some(vec![CaseState::Refused]));
-    assert_eq!(
-        asked(vec![refused, completed, completed]),
-        Some(vec![CaseState::Completed, CaseState::Refused])
-    );
+    let both = Some(vec![CaseState::Completed, CaseState::Refused]);
+    assert_eq!(asked(vec![refused, completed, completed]), both);
 }
 
 #[test]
