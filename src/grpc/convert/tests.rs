@@ -32,6 +32,10 @@ fn identifier(kind: &str, value: &str) -> shared::Identifier {
     shared::Identifier { kind: kind.into(), value: value.into() }
 }
 
+fn evidence(kind: i32, reference: &str, seen: &str) -> v1::Evidence {
+    v1::Evidence { kind, reference: reference.into(), seen_time: Some(at(seen)) }
+}
+
 fn good() -> v1::OpenCaseRequest {
     v1::OpenCaseRequest {
         request_id: "ticket 7".into(),
@@ -49,11 +53,7 @@ fn good() -> v1::OpenCaseRequest {
         policy_version: "2026-01".into(),
         channel: "support_desk".into(),
         regimes: vec!["gdpr".into()],
-        evidence: vec![v1::Evidence {
-            kind: v1::EvidenceKind::EmailLink.into(),
-            reference: "mail 7".into(),
-            seen_time: Some(at("2026-11-20T09:00:00Z")),
-        }],
+        evidence: vec![evidence(1, "mail 7", "2026-11-20T09:00:00Z")],
         ..Default::default()
     }
 }
@@ -108,11 +108,7 @@ fn every_bad_field_is_named() {
         policy_version: "v".repeat(65),
         channel: "Support Desk".into(),
         regimes: vec!["gdpr".into(), "G".into()],
-        evidence: vec![v1::Evidence {
-            kind: 99,
-            reference: "é".into(),
-            seen_time: Some(at("2026-11-21T12:00:00.000001Z")),
-        }],
+        evidence: vec![evidence(99, "é", "2026-11-21T12:00:00.000001Z")],
         ..Default::default()
     };
     let faults = new_case(request, now()).unwrap_err();
@@ -223,10 +219,8 @@ fn every_state_can_be_asked_for() {
     };
     assert_eq!(asked(vec![]), Some(vec![]));
     assert_eq!(asked(vec![refused]), Some(vec![CaseState::Refused]));
-    assert_eq!(
-        asked(vec![refused, completed, completed]),
-        Some(vec![CaseState::Completed, CaseState::Refused])
-    );
+    let both = Some(vec![CaseState::Completed, CaseState::Refused]);
+    assert_eq!(asked(vec![refused, completed, completed]), both);
 }
 
 #[test]
