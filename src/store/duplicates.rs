@@ -158,14 +158,15 @@ async fn look(transaction: &DatabaseTransaction, asked: &[(&str, &Opening)]) -> 
         let (right, at) = (opening.case.right.as_str(), values.len());
         rows.push(format!("({position}, ${}, ${at}, '{right}', {since})", at - 1));
     }
+    // Joined by CROSS JOIN, which SQLite does not reorder: beginning with the open cases, it would read all of them each time.
     let newest = format!(
         "(SELECT i.case_id FROM case_identifiers AS i WHERE i.blind = asked.blind ORDER BY i.case_id DESC LIMIT {LOOKED_AT})"
     );
     let open: Vec<String> = CaseState::open().iter().map(|state| format!("'{state}'")).collect();
     let times = if counts {
         format!(
-            "(SELECT count(*) FROM {newest} AS newest JOIN cases AS c ON c.id = newest.case_id \
-              WHERE c.\"right\" = asked.own AND c.opened_at >= asked.since AND c.caller <> '{OWN}')"
+            "(SELECT count(*) FROM {newest} AS newest CROSS JOIN cases AS c \
+              WHERE c.id = newest.case_id AND c.\"right\" = asked.own AND c.opened_at >= asked.since AND c.caller <> '{OWN}')"
         )
     } else {
         "0".to_owned()
@@ -173,8 +174,8 @@ async fn look(transaction: &DatabaseTransaction, asked: &[(&str, &Opening)]) -> 
     let sql = format!(
         "WITH asked (position, blind, sameness, own, since) AS (VALUES {}) \
          SELECT asked.position AS position, \
-           (SELECT c.id FROM {newest} AS newest JOIN cases AS c ON c.id = newest.case_id \
-            WHERE c.sameness = asked.sameness AND c.state IN ({}) ORDER BY c.id LIMIT 1) AS case_id, \
+           (SELECT c.id FROM {newest} AS newest CROSS JOIN cases AS c \
+            WHERE c.id = newest.case_id AND c.sameness = asked.sameness AND c.state IN ({}) ORDER BY c.id LIMIT 1) AS case_id, \
            CAST({times} AS bigint) AS times \
          FROM asked ORDER BY asked.position",
         rows.join(","),
