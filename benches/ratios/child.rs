@@ -130,7 +130,7 @@ pub async fn run(role: &[String]) -> anyhow::Result<()> {
                 calls_per_lane: calls_per_lane.parse()?,
             };
             let config = server::config(&setup, &downstreams);
-            let (running, _guard) = server::start(config).await?;
+            let (running, _guard) = Box::pin(server::start(config)).await?;
             eprintln!("http://{}", running.address());
             input_ends().await
         }

@@ -128,8 +128,8 @@ pub async fn run() -> ExitCode {
 async fn dispatch(Cli { global, command }: Cli) -> Result<(), Failure> {
     match command {
         Command::Serve(arguments) => Box::pin(serve::run(arguments)).await,
-        Command::Demo(arguments) => demo::run(arguments).await,
-        Command::Case(command) => case::run(&global, *command).await,
+        Command::Demo(arguments) => Box::pin(demo::run(arguments)).await,
+        Command::Case(command) => Box::pin(case::run(&global, *command)).await,
         Command::Task(command) => task::run(&global, command).await,
         Command::Notice(command) => notice::run(&global, command).await,
         Command::Export(command) => export::run(&global, command).await,

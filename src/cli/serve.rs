@@ -43,7 +43,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     if let Some(address) = guard.metrics_address() {
         eprintln!("rightful shows its metrics on http://{address}/metrics");
     }
-    let served = until_asked_to_end(config).await;
+    let served = Box::pin(until_asked_to_end(config)).await;
     guard.shutdown().await;
     served
 }

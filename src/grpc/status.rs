@@ -23,6 +23,7 @@ type Metadata = Vec<(&'static str, String)>;
 /// The status for an error of the engine. Faults of our own are logged here, and nowhere else; the caller learns
 /// nothing of them but that they happened.
 #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err takes")]
+#[expect(clippy::too_many_lines, reason = "a table: one row for each error")]
 pub(super) fn from(error: Error) -> Status {
     let message = error.to_string();
     match &error {

@@ -68,11 +68,11 @@ async fn what_happens_to_a_case_goes_out_signed() {
     request.labels.insert("ticket".into(), "HELP-1".into());
     let opened = world.open(request.clone()).await;
     let case = world.settled(&opened.case_id).await;
-    let received = receiver.until("two notices", |received| received.len() >= 2).await;
-    let mut seen = kinds(&received);
+    let delivered = receiver.until("two notices", |received| received.len() >= 2).await;
+    let mut seen = kinds(&delivered);
     seen.sort_unstable();
     assert_eq!(seen, ["case.opened", "case.settled"]);
-    let settled = received.iter().find(|each| each.kind() == "case.settled").unwrap();
+    let settled = delivered.iter().find(|each| each.kind() == "case.settled").unwrap();
     let event = &settled.event;
     assert_eq!((event["specversion"].as_str(), event["id"].as_str()), (Some("1.0"), Some(&*settled.id)));
     assert_eq!(
@@ -101,13 +101,13 @@ async fn a_failed_task_and_a_cancelled_case_are_said() {
     let request = CancelCaseRequest { case_id: other.case_id.clone() };
     world.cases().cancel_case(request).await.unwrap();
     let wanted = |received: &[Received]| received.iter().any(|each| each.kind() == "case.cancelled");
-    let received = receiver.until("the cancelled case", wanted).await;
-    let failed = received.iter().find(|each| each.case_id() == case.case_id).unwrap();
+    let delivered = receiver.until("the cancelled case", wanted).await;
+    let failed = delivered.iter().find(|each| each.case_id() == case.case_id).unwrap();
     assert_eq!(failed.kind(), "task.needs_attention");
     let task = &failed.event["data"]["task"];
     assert_eq!((task["downstream"].as_str(), task["reason"].as_str()), (Some("marketing"), Some("rejected")));
     let unwanted = ["case.opened", "case.settled"];
-    assert!(received.iter().all(|each| !unwanted.contains(&each.kind())), "{:?}", kinds(&received));
+    assert!(delivered.iter().all(|each| !unwanted.contains(&each.kind())), "{:?}", kinds(&delivered));
     world.finish().await;
 }
 
@@ -119,9 +119,9 @@ async fn what_is_not_taken_is_sent_again_under_the_same_id() {
     }
     let world = world(&receiver, "timeout = \"200ms\"\ntypes = [\"case.opened\"]").await;
     world.run(Right::Access, &[ADA]).await;
-    let received = receiver.until("five deliveries", |received| received.len() >= 5).await;
-    assert_eq!(by_id(&received).len(), 1, "all of the same notice");
-    assert!(received.iter().all(|each| each.event == received[0].event), "and the same bytes");
+    let delivered = receiver.until("five deliveries", |received| received.len() >= 5).await;
+    assert_eq!(by_id(&delivered).len(), 1, "all of the same notice");
+    assert!(delivered.iter().all(|each| each.event == delivered[0].event), "and the same bytes");
     let is_good = |webhook: &Webhook| webhook.undelivered == 0 && webhook.failures == 0;
     assert_eq!(webhook_until(&world, "it to be taken", is_good).await.last_error, "");
     world.finish().await;
@@ -140,8 +140,8 @@ async fn a_crash_before_the_record_sends_it_again() {
         world.finish().await;
         return;
     }
-    let received = receiver.until("the second delivery", |received| received.len() >= 2).await;
-    assert_eq!((&received[1].id, received[1].case_id()), (&first.id, &*case.case_id));
+    let delivered = receiver.until("the second delivery", |received| received.len() >= 2).await;
+    assert_eq!((&delivered[1].id, delivered[1].case_id()), (&first.id, &*case.case_id));
     webhook_until(&world, "it to be taken", |webhook| webhook.undelivered == 0).await;
     world.finish().await;
 }
@@ -313,8 +313,8 @@ async fn two_replicas_give_one_order_and_send_each_notice() {
     assert_eq!(told, opened);
     assert_eq!(seen, (1..=seen.len() as u64).collect::<Vec<_>>(), "in order, and without a gap");
     let all = |received: &[Received]| by_id(received).len() == CASES;
-    let received = receiver.until("every notice", all).await;
-    assert_eq!(received.iter().map(|each| each.case_id().to_owned()).collect::<BTreeSet<_>>(), opened);
+    let delivered = receiver.until("every notice", all).await;
+    assert_eq!(delivered.iter().map(|each| each.case_id().to_owned()).collect::<BTreeSet<_>>(), opened);
     for case in &opened {
         world.settled(case).await;
     }

@@ -112,8 +112,8 @@ async fn evidence_may_come_with_the_request() {
     world.settled(&case.case_id).await;
     assert_eq!(world.open(request.clone()).await.case_id, case.case_id);
     request.evidence[0].reference = "s-2".into();
-    let reused = world.try_open(request.clone()).await;
-    let refused = assert_refused(reused, Code::AlreadyExists, "ERROR_REASON_REQUEST_ID_REUSED");
+    let again = world.try_open(request.clone()).await;
+    let refused = assert_refused(again, Code::AlreadyExists, "ERROR_REASON_REQUEST_ID_REUSED");
     assert_eq!(metadata(&refused)["differs"], "evidence");
     request.request_id = "other".into();
     request.evidence = vec![evidence(EvidenceKind::Unspecified, ""), evidence(EvidenceKind::Document, "ä")];

@@ -53,7 +53,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let began = Instant::now();
     let folder = Folder::prepare(arguments.dir)?;
     output::heading("rightful: one person's data, one person forgotten, over real sockets")?;
-    let stage = Stage::raise(&folder, arguments.people).await?;
+    let stage = Box::pin(Stage::raise(&folder, arguments.people)).await?;
     // Boxed: the whole story is one large future.
     let told = match Box::pin(story(&stage, &folder, began)).await {
         Ok(access_case) if arguments.keep_running => stay(&stage, &access_case).await,

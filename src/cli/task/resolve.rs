@@ -83,6 +83,12 @@ pub(super) async fn run(global: &Global, arguments: Arguments) -> Result<(), Fai
 }
 
 fn outcome(arguments: &Arguments) -> Result<Said, Failure> {
+    let Arguments { records, files, erased, anonymised, restricted, retained, .. } = arguments;
+    let only_if_done = [records, files, erased, anonymised, restricted, retained];
+    if !arguments.done && only_if_done.iter().any(|texts| !texts.is_empty()) {
+        // An argument that is required and excluded at once is not missed by clap.
+        return Err(Failure::usage("records, files and counts: only with --done"));
+    }
     if arguments.nothing_held {
         return Ok(Said::NothingHeld(NothingHeld {}));
     }

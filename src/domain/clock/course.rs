@@ -44,6 +44,7 @@ named! {
 
 /// One clock: a term of a regime as it was when the case was opened, and how it runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "facts that hold or not, each for itself")]
 pub struct Clock {
     /// The regime, or [`PROMISE`].
     pub regime: String,

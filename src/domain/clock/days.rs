@@ -44,9 +44,8 @@ pub struct Nth {
 impl Holidays {
     /// Whether people work on this day.
     pub fn is_working_day(&self, date: Date) -> bool {
-        !is_weekend(date)
-            && !self.is_holiday(date)
-            && !(self.substitute && self.substitutes(date).contains(&date))
+        let is_substitute = self.substitute && self.substitutes(date).contains(&date);
+        !is_weekend(date) && !self.is_holiday(date) && !is_substitute
     }
 
     /// The day, or the first working day after it (Reg. (EEC, Euratom) 1182/71 art. 3(4)).

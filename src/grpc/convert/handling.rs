@@ -126,7 +126,7 @@ pub(crate) fn confirmation(
     let mut faults = Faults::default();
     let id = case_id(&mut faults, &request.case_id);
     let shown = evidence(&mut faults, request.evidence, now);
-    if request.failed == !shown.is_empty() && faults.is_empty() {
+    if request.failed != shown.is_empty() && faults.is_empty() {
         faults.push("evidence", "must be set, or `failed` instead");
     }
     let confirmation = if request.failed { Confirmation::Failed } else { Confirmation::Shown(shown) };

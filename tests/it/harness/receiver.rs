@@ -100,12 +100,12 @@ impl Receiver {
 
     /// How it answers next, once.
     pub fn next(&self, reply: Reply) {
-        self.shared.script.lock().unwrap().0.push_back(reply);
+        self.shared.script.lock().expect("nobody panicked with it").0.push_back(reply);
     }
 
     /// How it answers from now on.
     pub fn always(&self, reply: Reply) {
-        self.shared.script.lock().unwrap().1 = reply;
+        self.shared.script.lock().expect("nobody panicked with it").1 = reply;
     }
 
     /// What has come by now, in the order of coming.
@@ -135,7 +135,7 @@ async fn receive(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: By
     let event = serde_json::from_slice(&body).expect("it is JSON");
     shared.received.send_modify(|received| received.push(Received { id, event }));
     let reply = {
-        let mut script = shared.script.lock().unwrap();
+        let mut script = shared.script.lock().expect("nobody panicked with it");
         let (next, always) = (script.0.pop_front(), script.1);
         next.unwrap_or(always)
     };

@@ -161,6 +161,7 @@ fn erase_category(
 }
 
 /// Until when a record is kept that must be kept; `Some(None)` if nobody says until when.
+#[expect(clippy::option_option, reason = "kept or not, and if so, until a time or not")]
 fn release(record: &Value, now: Option<Timestamp>) -> Option<Option<i64>> {
     if record["keep"] == true {
         return Some(Some(RELEASE_SECONDS));
