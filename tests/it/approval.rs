@@ -21,13 +21,13 @@ use crate::{
 
 async fn approve(world: &World, caller: &'static str, case: &Case) -> Result<Case, Status> {
     let request = ApproveCaseRequest { case_id: case.case_id.clone(), note: "seen".into() };
-    Ok(world.cases().approve_case(called(caller, request)).await?.into_inner().case.unwrap())
+    Ok(world.cases().approve_case(called(caller, request)).await?.into_inner().case.expect("it is there"))
 }
 
 async fn refuse(world: &World, case: &Case, code: GroundCode) -> Result<Case, Status> {
     let ground = Ground { code: code.into(), source: "GDPR 12(5)".into(), note: "the same every day".into() };
     let request = RefuseCaseRequest { case_id: case.case_id.clone(), ground: Some(ground) };
-    Ok(world.cases().refuse_case(called("privacy", request)).await?.into_inner().case.unwrap())
+    Ok(world.cases().refuse_case(called("privacy", request)).await?.into_inner().case.expect("it is there"))
 }
 
 #[tokio::test]

@@ -3,9 +3,9 @@
 use std::{fs, path::Path};
 
 use rightful::proto::{
-    downstream::v1::{GroundCode, Record, Right},
+    downstream::v1::{GroundCode, Outcome as Done, Record, Right},
     v1::{
-        Correction, GetReceiptRequest, ListCasesRequest, ListHoldsRequest, ListNoticesRequest,
+        Case, Correction, GetReceiptRequest, ListCasesRequest, ListHoldsRequest, ListNoticesRequest,
         ResolveTaskRequest, TaskKind, TaskResolution, resolve_task_request::Item, task_resolution::Outcome,
     },
 };
@@ -99,31 +99,55 @@ async fn personal_data_stands_nowhere_in_clear() {
         .start()
         .await;
 
-    // Every path that may write something down: success, faults, errors, a crash.
+    // Every path that may write something down.
+    let [access, partial] = collect(&world, &email).await;
+    world.restart().await;
+    let rectified = rectify(&mut world, &email).await;
+    let [erasure, follow_up] = erase(&world, &email).await;
+    for case in [access, partial, rectified, erasure, follow_up] {
+        assert!(!format!("{:?}", world.case(&case.case_id).await).contains(CANARY), "a case names nobody");
+    }
+
+    hand_in(&world, &email, &receiver).await;
+
+    // While it runs, with the write-ahead log and all; and after it has ended.
+    assert_nowhere(&world).await;
+    world.kill().await;
+    assert_nowhere(&world).await;
+}
+
+/// Success, faults, errors, a stream that dies.
+async fn collect(world: &World, email: &str) -> [Case; 2] {
     world.puppet("shop").next(Method::Collect, Fault::Fail(Code::Internal));
     world.puppet("visits").next(Method::Collect, Fault::DieAfter(1));
     world.puppet("shop").next(Method::Resolve, Fault::LoseResponse);
-    let access = world.run(Right::Access, &[("email", &email)]).await;
+    let access = world.run(Right::Access, &[("email", email)]).await;
     let bag = world.bag(&access.case_id).await;
     let delivered = bag.files.values().any(|data| data.windows(CANARY.len()).any(|w| w == CANARY.as_bytes()));
     assert!(delivered, "the person gets it, so it was there to be leaked");
     world.puppet("visits").always(Method::Collect, Fault::WrongCounts);
-    let partial = world.run(Right::Portability, &[("email", &email)]).await;
+    let partial = world.run(Right::Portability, &[("email", email)]).await;
     assert!(!task(&partial, "visits", TaskKind::Collect).last_error.contains(CANARY));
     world.puppet("visits").heal();
-    let bad = world.try_open(opening(Right::Access, &[("email", CANARY), (CANARY, "x")])).await.unwrap_err();
+    let bad = world
+        .try_open(opening(Right::Access, &[("email", CANARY), (CANARY, "x")]))
+        .await
+        .expect_err("it is refused");
     assert!(!format!("{bad:?}").contains(CANARY), "errors do not repeat what was wrong");
     let request = ListCasesRequest {
         identifier: Some(rightful::proto::downstream::v1::Identifier {
             kind: "email".into(),
-            value: email.clone(),
+            value: email.to_owned(),
         }),
         ..ListCasesRequest::default()
     };
-    assert_eq!(world.cases().list_cases(request).await.unwrap().into_inner().cases.len(), 2);
-    world.restart().await;
-    // What is to be put right, put wrong, and put right again after a crash.
-    let mut correct = opening(Right::Rectification, &[("email", &email)]);
+    assert_eq!(world.cases().list_cases(request).await.expect("it is there").into_inner().cases.len(), 2);
+    [access, partial]
+}
+
+/// What is to be put right, put wrong, and put right again after a crash.
+async fn rectify(world: &mut World, email: &str) -> Case {
+    let mut correct = opening(Right::Rectification, &[("email", email)]);
     correct.corrections = vec![Correction {
         category: "orders".into(),
         field: "/text".into(),
@@ -136,37 +160,41 @@ async fn personal_data_stands_nowhere_in_clear() {
     let mut bad = correct.clone();
     bad.request_id.push('x');
     bad.corrections.push(Correction { new_json: CANARY.into(), ..bad.corrections[0].clone() });
-    let bad = world.try_open(bad).await.unwrap_err();
+    let bad = world.try_open(bad).await.expect_err("it is refused");
     assert!(!format!("{bad:?}").contains(CANARY), "errors do not repeat what was wrong");
     let rectified = world.open(correct).await;
     world.restart().await;
     let rectified = world.settled(&rectified.case_id).await;
     assert!(world.receipt(&rectified.case_id).await["downstreams"][0]["categories"][0]["fields"].is_array());
     assert!(!world.receipt(&rectified.case_id).await.to_string().contains(CANARY));
-    // A legal hold: placed, found, misused, released.
-    let placed = world.place(&[("email", &email)]).await;
-    let held = world.open(opening(Right::Erasure, &[("email", &email)])).await;
+    rectified
+}
+
+/// A legal hold: placed, found, misused, released; and what comes of what was retained.
+async fn erase(world: &World, email: &str) -> [Case; 2] {
+    let placed = world.place(&[("email", email)]).await;
+    let held = world.open(opening(Right::Erasure, &[("email", email)])).await;
     world.until_held(&held.case_id, "visits").await;
     let listed = ListHoldsRequest {
-        identifier: crate::harness::subject(&[("email", &email)]).identifiers.pop(),
+        identifier: crate::harness::subject(&[("email", email)]).identifiers.pop(),
         ..ListHoldsRequest::default()
     };
-    let holds = world.holds().list_holds(listed).await.unwrap().into_inner().holds;
+    let holds = world.holds().list_holds(listed).await.expect("it is there").into_inner().holds;
     assert!(!format!("{holds:?}").contains(CANARY) && holds.len() == 1, "a hold names nobody");
-    world.release(&placed.hold.unwrap().hold_id).await;
+    world.release(&placed.hold.expect("it is there").hold_id).await;
     let erasure = world.settled(&held.case_id).await;
     // What was retained is released already: the follow-up takes the sealed subject along.
     let follow_up = world.follow_up(&erasure.case_id, 0).await;
     let request = GetReceiptRequest { case_id: erasure.case_id.clone() };
-    let receipt = world.cases().get_receipt(request).await.unwrap().into_inner().receipt_json;
+    let receipt = world.cases().get_receipt(request).await.expect("it is there").into_inner().receipt_json;
     assert!(!String::from_utf8_lossy(&receipt).contains(CANARY), "the receipt names nobody");
-    for case in [access, partial, rectified, erasure, follow_up] {
-        assert!(!format!("{:?}", world.case(&case.case_id).await).contains(CANARY), "a case names nobody");
-    }
+    [erasure, follow_up]
+}
 
-    // What a person hands in, and who is to be told of a minor's case.
+/// What a person hands in, and who is to be told of a minor's case.
+async fn hand_in(world: &World, email: &str, receiver: &Receiver) {
     world.puppet("visits").always(Method::Collect, Fault::Fail(Code::PermissionDenied));
-    let mut request = opening(Right::Access, &[("email", &email)]);
+    let mut request = opening(Right::Access, &[("email", email)]);
     request.minor = true;
     request.guardian = Some(subject(&[("email", &format!("guardian-{CANARY}@example.org"))]));
     let minor = world.open(request).await;
@@ -180,11 +208,11 @@ async fn personal_data_stands_nowhere_in_clear() {
         let json = json!({ "text": CANARY }).to_string().into_bytes().into();
         ResolveTaskRequest { item: Some(Item::Record(Record { category: category.into(), json })) }
     };
-    let bad = futures::stream::iter([said(Outcome::Done(Default::default())), record(CANARY)]);
-    let refused = world.cases().resolve_task(bad).await.unwrap_err();
+    let bad = futures::stream::iter([said(Outcome::Done(Done::default())), record(CANARY)]);
+    let refused = world.cases().resolve_task(bad).await.expect_err("it is refused");
     assert!(!format!("{refused:?}").contains(CANARY), "errors do not repeat what was wrong");
-    let good = futures::stream::iter([said(Outcome::Done(Default::default())), record("visits")]);
-    world.cases().resolve_task(good).await.unwrap();
+    let good = futures::stream::iter([said(Outcome::Done(Done::default())), record("visits")]);
+    world.cases().resolve_task(good).await.expect("it is there");
     let bag = {
         world.settled(&minor.case_id).await;
         world.bag(&minor.case_id).await
@@ -193,11 +221,7 @@ async fn personal_data_stands_nowhere_in_clear() {
     let told =
         receiver.until("the last notice", |all| all.iter().any(|each| each.kind() == "case.guardian")).await;
     assert!(!format!("{told:?}").contains(CANARY), "a notice names nobody");
-    let listed = world.notices().list_notices(ListNoticesRequest::default()).await.unwrap().into_inner();
+    let listed =
+        world.notices().list_notices(ListNoticesRequest::default()).await.expect("it is there").into_inner();
     assert!(listed.notices.len() > 8 && !format!("{listed:?}").contains(CANARY));
-
-    // While it runs, with the write-ahead log and all; and after it has ended.
-    assert_nowhere(&world).await;
-    world.kill().await;
-    assert_nowhere(&world).await;
 }

@@ -24,7 +24,7 @@ use crate::harness::{
 const BEGIN: &str = "2026-11-24T09:00:00Z";
 
 fn at(text: &str) -> prost_types::Timestamp {
-    let at: Timestamp = text.parse().unwrap();
+    let at: Timestamp = text.parse().expect("it is there");
     prost_types::Timestamp { seconds: at.as_second(), nanos: at.subsec_nanosecond() }
 }
 
@@ -33,7 +33,7 @@ fn days(days: i64) -> SignedDuration {
 }
 
 async fn world(settings: &[(&str, &str)]) -> (World, Arc<ManualClock>) {
-    let clock = Arc::new(ManualClock::new(BEGIN.parse().unwrap()));
+    let clock = Arc::new(ManualClock::new(BEGIN.parse().expect("it is there")));
     let mut builder = Builder::new(people_services())
         .clock(clock.clone())
         .set("clocks.zone", "\"Europe/Berlin\"")
@@ -47,7 +47,7 @@ async fn world(settings: &[(&str, &str)]) -> (World, Arc<ManualClock>) {
 /// An open case that waits for marketing, which is paused.
 async fn waiting(world: &World, regimes: &[&str]) -> Case {
     let request = PauseDownstreamRequest { name: "marketing".into(), note: String::new() };
-    world.downstreams().pause_downstream(request).await.unwrap();
+    world.downstreams().pause_downstream(request).await.expect("it is there");
     let mut request = opening(Right::Access, &[ADA]);
     request.regimes = regimes.iter().map(|&name| name.to_owned()).collect();
     world.open(request).await
@@ -65,11 +65,11 @@ async fn extend(world: &World, case: &Case, told: &str) -> Result<Case, Status> 
         told_time: Some(at(told)),
         note: "three services were merged".into(),
     };
-    Ok(world.cases().extend_deadline(request).await?.into_inner().case.unwrap())
+    Ok(world.cases().extend_deadline(request).await?.into_inner().case.expect("it is there"))
 }
 
 async fn listed(world: &World, request: ListCasesRequest) -> Vec<String> {
-    let page = world.cases().list_cases(request).await.unwrap().into_inner();
+    let page = world.cases().list_cases(request).await.expect("it is there").into_inner();
     page.cases.into_iter().map(|case| case.case_id).collect()
 }
 
@@ -255,14 +255,18 @@ async fn a_clock_says_once_that_it_comes_near_and_once_that_it_is_missed() {
         }
     };
     soon("both ends to be said to be near", both_near).await;
-    assert_eq!(listed(&world, due_soon.clone()).await, [case.case_id.clone()]);
+    assert_eq!(listed(&world, due_soon.clone()).await, std::slice::from_ref(&case.case_id));
     assert_eq!(listed(&world, overdue.clone()).await, [""; 0]);
     manual.advance(days(3));
     let missed = |case: &Case| case.clocks.iter().filter(|clock| clock.missed_time.is_some()).count() == 2;
     let late = world.until(&case.case_id, "both deadlines to be missed", missed).await;
     assert!(clock(&late, "promise", ClockKind::Acknowledge).missed_time.is_none());
-    assert_eq!(listed(&world, overdue).await, [case.case_id.clone()]);
-    assert_eq!(listed(&world, due_soon).await, [case.case_id.clone()], "overdue is more than soon");
+    assert_eq!(listed(&world, overdue).await, std::slice::from_ref(&case.case_id));
+    assert_eq!(
+        listed(&world, due_soon).await,
+        std::slice::from_ref(&case.case_id),
+        "overdue is more than soon"
+    );
     manual.advance(days(10));
     assert_eq!(noted(&world, "case.deadline_missed").await, 2);
     assert_eq!(noted(&world, "case.deadline_near").await, 2);

@@ -31,7 +31,7 @@ const AWAY: [(i64, i64); 2] = [(690, 740), (2_000, 2_010)];
 const CRASH_EVERY: i64 = 210;
 
 fn at(day: i64) -> Timestamp {
-    BEGIN.parse::<Timestamp>().unwrap() + SignedDuration::from_hours(24 * day)
+    BEGIN.parse::<Timestamp>().expect("it is there") + SignedDuration::from_hours(24 * day)
 }
 
 fn email(person: i64) -> String {
@@ -92,7 +92,7 @@ fn services(clock: &Arc<ManualClock>) -> [Profile; 3] {
 
 /// The days on which something is planned to happen, and some in between.
 fn days() -> BTreeSet<i64> {
-    let mut days: BTreeSet<i64> = (0..=DAYS).step_by(usize::try_from(STRIDE).unwrap()).collect();
+    let mut days: BTreeSet<i64> = (0..=DAYS).step_by(usize::try_from(STRIDE).expect("it is there")).collect();
     for person in 0..PEOPLE {
         days.insert(opens_on(person));
         let (invoices, contracts) = releases(person);
@@ -166,8 +166,9 @@ fn due(person: i64, released: i64, is_at_crm: bool) -> (i64, i64) {
 fn assert_on_its_day(name: &str, record: &Value, gone_at: Timestamp) {
     let person = record["person"].as_i64().expect("a record has its person");
     let day = |at: Timestamp| at.duration_since(at_begin()).as_hours() / 24;
-    let released =
-        record["release"].as_str().map_or_else(|| opens_on(person), |text| day(text.parse().unwrap()));
+    let released = record["release"]
+        .as_str()
+        .map_or_else(|| opens_on(person), |text| day(text.parse().expect("it is there")));
     let (earliest, latest) = due(person, released, name == "crm");
     let gone = day(gone_at);
     assert!(gone >= earliest, "{name}: {record} went on day {gone}, {earliest} was the first that it could");

@@ -31,7 +31,7 @@ fn id(answer: &OpenCaseResponse) -> String {
 
 async fn cancel(world: &World, case_id: &str) {
     let request = CancelCaseRequest { case_id: case_id.into() };
-    world.cases().cancel_case(request).await.unwrap();
+    world.cases().cancel_case(request).await.expect("it is there");
 }
 
 #[tokio::test]

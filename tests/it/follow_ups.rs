@@ -27,7 +27,7 @@ fn day() -> SignedDuration {
 }
 
 fn clock() -> Arc<ManualClock> {
-    Arc::new(ManualClock::new(BEGIN.parse().unwrap()))
+    Arc::new(ManualClock::new(BEGIN.parse().expect("it is there")))
 }
 
 /// Billing must keep invoices; two are released on one day, one a year later. Letters are nobody's duty.
@@ -57,7 +57,7 @@ async fn world(clock: &Arc<ManualClock>) -> World {
 
 /// Moves the clock to this time, day by day, as time goes.
 fn go_to(clock: &ManualClock, text: &str) {
-    clock.advance(text.parse::<Timestamp>().unwrap().duration_since(clock.now()));
+    clock.advance(text.parse::<Timestamp>().expect("it is there").duration_since(clock.now()));
 }
 
 impl World {
@@ -94,7 +94,7 @@ fn gone(world: &World) -> Vec<(i64, String)> {
         .puppet("billing")
         .gone()
         .iter()
-        .map(|gone| (gone.json["n"].as_i64().unwrap(), when(gone.at)))
+        .map(|gone| (gone.json["n"].as_i64().expect("it is there"), when(gone.at)))
         .collect()
 }
 

@@ -139,7 +139,11 @@ fn standing(document: &serde_json::Value) -> (String, Option<String>, bool) {
     let all = document["downstreams"].as_array().expect("they are listed");
     let own = all.iter().find(|each| each["name"] == "archive").expect("the archive is one of them");
     let text = |name: &str| own[name].as_str().map(str::to_owned);
-    (text("standing").unwrap(), text("reason"), document["complete"].as_bool().unwrap())
+    (
+        text("standing").expect("it is there"),
+        text("reason"),
+        document["complete"].as_bool().expect("it is there"),
+    )
 }
 
 #[tokio::test]

@@ -38,7 +38,8 @@ async fn list(world: &World, after: u64, types: &[NoticeType]) -> Result<ListNot
 }
 
 async fn webhook(world: &World) -> Webhook {
-    let listed = world.notices().list_webhooks(ListWebhooksRequest {}).await.unwrap().into_inner();
+    let listed =
+        world.notices().list_webhooks(ListWebhooksRequest {}).await.expect("it is there").into_inner();
     listed.webhooks.into_iter().next().expect("one is configured")
 }
 

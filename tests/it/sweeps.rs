@@ -58,7 +58,7 @@ fn shop(clock: &Arc<ManualClock>) -> Profile {
 }
 
 fn clock() -> Arc<ManualClock> {
-    Arc::new(ManualClock::new("2026-01-10T08:00:00Z".parse().unwrap()))
+    Arc::new(ManualClock::new("2026-01-10T08:00:00Z".parse().expect("it is there")))
 }
 
 fn builder(clock: &Arc<ManualClock>) -> Builder {
@@ -69,12 +69,24 @@ fn builder(clock: &Arc<ManualClock>) -> Builder {
 impl World {
     async fn plan(&self, downstream: &str) -> Sweep {
         let request = PlanSweepRequest { downstream: downstream.into() };
-        self.retention().plan_sweep(request).await.expect("it can be planned").into_inner().sweep.unwrap()
+        self.retention()
+            .plan_sweep(request)
+            .await
+            .expect("it can be planned")
+            .into_inner()
+            .sweep
+            .expect("it is there")
     }
 
     async fn sweep(&self, id: &str) -> Sweep {
         let request = GetSweepRequest { sweep_id: id.into() };
-        self.retention().get_sweep(request).await.expect("it is there").into_inner().sweep.unwrap()
+        self.retention()
+            .get_sweep(request)
+            .await
+            .expect("it is there")
+            .into_inner()
+            .sweep
+            .expect("it is there")
     }
 
     /// The sweep once it is so.
@@ -98,7 +110,7 @@ impl World {
 
     async fn run_sweep(&self, id: &str, despite_holds: bool) -> Result<Sweep, tonic::Status> {
         let request = RunSweepRequest { sweep_id: id.into(), despite_holds };
-        Ok(self.retention().run_sweep(request).await?.into_inner().sweep.unwrap())
+        Ok(self.retention().run_sweep(request).await?.into_inner().sweep.expect("it is there"))
     }
 }
 

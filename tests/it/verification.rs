@@ -26,12 +26,12 @@ fn evidence(kind: EvidenceKind, reference: &str) -> Evidence {
 async fn confirm(world: &World, case: &Case, evidence: Vec<Evidence>) -> Result<Case, Status> {
     let request =
         ConfirmSubjectRequest { case_id: case.case_id.clone(), failed: evidence.is_empty(), evidence };
-    Ok(world.cases().confirm_subject(request).await?.into_inner().case.unwrap())
+    Ok(world.cases().confirm_subject(request).await?.into_inner().case.expect("it is there"))
 }
 
 /// The default: every case needs a little evidence.
 async fn careful(settings: &[(&str, &str)]) -> (World, Arc<ManualClock>) {
-    let clock = Arc::new(ManualClock::new("2026-11-24T09:00:00Z".parse().unwrap()));
+    let clock = Arc::new(ManualClock::new("2026-11-24T09:00:00Z".parse().expect("it is there")));
     let mut builder =
         Builder::new(people_services()).clock(clock.clone()).set("policy.verification", "\"low\"");
     for (key, toml) in settings {

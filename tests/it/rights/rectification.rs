@@ -132,10 +132,13 @@ async fn a_change_that_says_nothing_of_what_it_left_wrong_is_unconfirmed() {
     world.finish().await;
 }
 
+/// Makes a good request bad.
+type Spoil = fn(&mut OpenCaseRequest);
+
 #[tokio::test]
 async fn a_correction_of_what_nobody_has_is_refused_by_name() {
     let world = World::start(services()).await;
-    let cases: [(&str, fn(&mut OpenCaseRequest)); 9] = [
+    let cases: [(&str, Spoil); 9] = [
         ("corrections[0].category", |r| r.corrections[0].category = "horoscopes".into()),
         ("corrections[0].category", |r| {
             r.corrections[0].downstream = "crm".into();
