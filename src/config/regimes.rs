@@ -210,6 +210,10 @@ pub(super) fn rights(settings: &mut Settings, key: &str) -> BTreeSet<Right> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::{
+        Period,
+        clock::{ClockKind, Promise},
+    };
 
     fn faults(text: &str) -> Vec<String> {
         let faults = read(text).unwrap().unwrap_err();
@@ -230,6 +234,40 @@ mod tests {
             );
         }
         assert_eq!(table.holidays.len(), 4);
+    }
+
+    /// When a case that was received on Wednesday, 2 December 2026, at 10:00 UTC is due, worked out by hand.
+    #[test]
+    fn every_law_ends_on_the_day_that_was_worked_out_by_hand() {
+        let table = Table { zone: "Europe/Berlin".to_owned(), ..built_in() };
+        let received = "2026-12-02T10:00:00Z".parse().unwrap();
+        let promise =
+            Promise { respond: Term::Period(Period::new("P1Y").unwrap()), acknowledge: None, extend: None };
+        for (regime, right, kind, due) in [
+            // 2 January 2027 is a Saturday, for which the Monday after comes.
+            ("gdpr", Right::Erasure, ClockKind::Respond, "2027-01-04T22:59:59Z"),
+            ("uk_gdpr", Right::Access, ClockKind::Respond, "2027-01-04T23:59:59Z"),
+            ("ccpa", Right::Access, ClockKind::Respond, "2027-01-17T07:59:59Z"),
+            ("ccpa", Right::Access, ClockKind::Acknowledge, "2026-12-17T07:59:59Z"),
+            ("ccpa", Right::Objection, ClockKind::Respond, "2026-12-24T07:59:59Z"),
+            ("uu_pdp", Right::ConsentWithdrawal, ClockKind::Respond, "2026-12-05T10:00:00Z"),
+            ("ua_pdp", Right::Access, ClockKind::Respond, "2027-01-01T21:59:59Z"),
+            ("lgpd", Right::Access, ClockKind::Respond, "2026-12-18T02:59:59Z"),
+            ("pipeda", Right::Access, ClockKind::Respond, "2027-01-01T22:59:59Z"),
+        ] {
+            let clocks = table.clocks(&[regime.to_owned()], &promise, right, received);
+            let found = clocks.clocks.iter().find(|clock| clock.regime == regime && clock.kind == kind);
+            let found = found.unwrap_or_else(|| panic!("{regime} has no such clock")).due_at.unwrap();
+            assert_eq!(found.strftime("%FT%TZ").to_string(), due, "{regime} {right} {kind}");
+        }
+        // In force from 13 May 2027.
+        let later = table.clocks(
+            &["dpdp".to_owned()],
+            &promise,
+            Right::Erasure,
+            "2027-06-01T10:00:00Z".parse().unwrap(),
+        );
+        assert_eq!(later.clocks[0].due_at.unwrap().strftime("%FT%TZ").to_string(), "2027-08-30T18:29:59Z");
     }
 
     #[test]

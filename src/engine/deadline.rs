@@ -119,10 +119,13 @@ impl Engine {
     }
 }
 
+/// By how much a caller's clock may be behind the database's, by which a case is received.
+const SKEW_MAX: SignedDuration = SignedDuration::from_mins(1);
+
 /// Nobody is told before there is something to tell.
 fn check_told(told_at: Timestamp, file: &CaseFile) -> Result<(), Error> {
     let mut faults = crate::domain::Faults::default();
-    if told_at < file.case.received_at {
+    if told_at.saturating_add(SKEW_MAX).unwrap_or(Timestamp::MAX) < file.case.received_at {
         faults.push("told_time", "must not be before the person asked");
     }
     Ok(faults.or(())?)

@@ -4,6 +4,8 @@
 
 mod layers;
 mod paths;
+mod promises;
+mod rights;
 mod source;
 mod states;
 mod style;

@@ -2,7 +2,7 @@
 
 use std::str::FromStr as _;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{category, choice, time};
 use crate::{
@@ -79,6 +79,9 @@ pub(super) fn refusal(refusal: Refusal) -> v1::Refusal {
     }
 }
 
+/// By how much a caller's clock may be ahead of ours.
+const SKEW_MAX: SignedDuration = SignedDuration::from_mins(1);
+
 /// A time that has come; where it has not, or is none, there is a fault.
 fn past(
     faults: &mut Faults,
@@ -87,10 +90,10 @@ fn past(
     now: Timestamp,
 ) -> Option<Timestamp> {
     let at = faults.take(field, time::timestamp(given?))?;
-    if at > now {
+    if at.duration_since(now) > SKEW_MAX {
         faults.push(field, "must not be in the future");
     }
-    Some(at)
+    Some(at.min(now))
 }
 
 /// Pieces of evidence.

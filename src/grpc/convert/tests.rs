@@ -108,7 +108,7 @@ fn every_bad_field_is_named() {
         policy_version: "v".repeat(65),
         channel: "Support Desk".into(),
         regimes: vec!["gdpr".into(), "G".into()],
-        evidence: vec![evidence(99, "é", "2026-11-21T12:00:00.000001Z")],
+        evidence: vec![evidence(99, "é", "2026-11-21T12:01:00.000001Z")],
         ..Default::default()
     };
     let faults = new_case(request, now()).unwrap_err();
