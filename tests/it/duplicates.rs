@@ -4,12 +4,15 @@ use std::collections::BTreeSet;
 
 use rightful::proto::{
     downstream::v1::Right,
-    v1::{CancelCaseRequest, CaseReason, CaseState, OpenCaseRequest, OpenCaseResponse, Scope},
+    v1::{
+        ApproveCaseRequest, CancelCaseRequest, CaseReason, CaseState, OpenCaseRequest, OpenCaseResponse,
+        Scope,
+    },
 };
 use tonic::{Code, Status};
 
 use crate::{
-    harness::{ADA, Builder, World, assert_refused, metadata, opening, people_services},
+    harness::{ADA, Builder, World, assert_refused, called, metadata, opening, people_services},
     puppet::{Fault, Method},
 };
 
@@ -128,6 +131,11 @@ async fn who_asks_too_often_waits_for_a_persons_decision() {
     assert!(!other.excessive, "another right is counted for itself");
     assert!(world.calls() > calls);
     assert!(world.case(&third.case_id).await.tasks.is_empty(), "nobody is asked before the decision");
-    cancel(&world, &third.case_id).await;
+    let request = ApproveCaseRequest { case_id: third.case_id.clone(), ..ApproveCaseRequest::default() };
+    world.cases().approve_case(called("privacy", request)).await.unwrap();
+    assert_eq!(world.settled(&third.case_id).await.state(), CaseState::Completed, "a person let it begin");
+    let fourth = world.open(opening(Right::Access, &[ADA])).await;
+    assert_eq!(fourth.state(), CaseState::AwaitingApproval);
+    cancel(&world, &fourth.case_id).await;
     world.finish().await;
 }

@@ -2,7 +2,7 @@
 
 use rightful::proto::{
     downstream::v1::Right,
-    v1::{ListNoticesRequest, NoticeType},
+    v1::{CaseState, ListNoticesRequest, NoticeType},
 };
 use tonic::Code;
 
@@ -49,6 +49,26 @@ async fn a_guardian_is_sealed_and_is_to_be_told() {
     let bad = world.try_open(grown_up).await.unwrap_err();
     assert_eq!(fields(&bad), ["guardian", "guardian.identifiers[0].value"]);
     world.settled(&case.case_id).await;
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn the_erasure_of_a_minor_waits_for_nobody() {
+    let world = Builder::new(people_services())
+        .set("policy.approval", "[\"erasure\", \"access\"]")
+        .set("policy.confirmation_window", "\"48h\"")
+        .start()
+        .await;
+    let mut request = opening(Right::Erasure, &[ADA]);
+    assert_eq!(world.open(request.clone()).await.state(), CaseState::AwaitingApproval, "a grown-up's waits");
+    request.request_id = "minor".into();
+    request.minor = true;
+    let case = world.open(request).await;
+    assert_eq!((case.state(), case.start_time), (CaseState::InProgress, None));
+    assert_eq!(world.settled(&case.case_id).await.state(), CaseState::Completed);
+    let mut other = opening(Right::Access, &[ADA]);
+    other.minor = true;
+    assert_eq!(world.open(other).await.state(), CaseState::AwaitingApproval, "other rights are no emergency");
     world.finish().await;
 }
 
