@@ -156,7 +156,7 @@ async fn an_extension_needs_notice_in_time() {
     assert_eq!(fields(&refused), ["told_time"]);
 
     let brief = waiting(&world, &["uu_pdp"]).await;
-    let refused = extend(&world, &brief, "2026-11-26T08:59:59Z").await;
+    let refused = extend(&world, &brief, "2026-11-26T08:58:59Z").await;
     let faults = assert_refused(refused, Code::InvalidArgument, "ERROR_REASON_BAD_REQUEST");
     assert_eq!(fields(&faults), ["told_time"], "nobody is told before they asked");
     let refused = extend(&world, &brief, "2026-11-26T09:00:00Z").await;
