@@ -46,9 +46,10 @@ fn calls(stage: &Stage, access_case: &str) -> String {
         r#"  grpcurl -plaintext {address} list
   grpcurl -plaintext -d '{{"case_id": "{access_case}"}}' {address} rightful.v1.CaseService/GetCase
   grpcurl -plaintext -d '{{"request_id": "try-1", "right": "RIGHT_ACCESS",
-    "subject": {{"identifiers": [{{"kind": "email", "value": "{email}"}}]}}}}' {address} rightful.v1.CaseService/OpenCase
+    "subject": {{"identifiers": [{{"kind": "email", "value": "{email}"}}]}},
+    "evidence": [{{"kind": "EVIDENCE_KIND_ACCOUNT_SESSION", "reference": "try-1"}}]}}' {address} rightful.v1.CaseService/OpenCase
   grpcurl -plaintext {billing} rightful.downstream.v1.SubjectDataService/Describe
-  {program} --server {server} case open --watch --right erasure --id email={email}
+  {program} --server {server} case open --watch --right erasure --id email={email} --evidence account_session=try-2
   {program} --server {server} case list"#,
         program = program(),
     )

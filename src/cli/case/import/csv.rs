@@ -9,7 +9,7 @@ use super::{
     row::Row,
 };
 use crate::{
-    cli::{exit::Failure, time},
+    cli::{case::confirm, exit::Failure, time},
     domain::{Faults, subject::is_name},
     proto::{
         downstream::v1::{Identifier, Right, Subject},
@@ -18,8 +18,8 @@ use crate::{
 };
 
 /// The columns that there may be, for people.
-const COLUMNS: &str = "the columns are request_id, right, received_time, policy_version, downstreams, email, phone, \
-                       customer_id, id.KIND and label.KEY, divided by commas";
+const COLUMNS: &str = "the columns are request_id, right, received_time, policy_version, channel, evidence, downstreams, \
+                       email, phone, customer_id, id.KIND and label.KEY, divided by commas";
 
 /// What a column holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +28,8 @@ enum Column {
     Right,
     ReceivedTime,
     PolicyVersion,
+    Channel,
+    Evidence,
     Downstreams,
     Identifier(String),
     Label(String),
@@ -138,6 +140,8 @@ fn column(name: &str) -> Option<Column> {
         "right" => Column::Right,
         "received_time" => Column::ReceivedTime,
         "policy_version" => Column::PolicyVersion,
+        "channel" => Column::Channel,
+        "evidence" => Column::Evidence,
         "downstreams" => Column::Downstreams,
         "email" | "phone" | "customer_id" => Column::Identifier(name.to_owned()),
         _ => match name.split_once('.')? {
@@ -174,6 +178,8 @@ fn request(columns: &[Column], record: &ByteRecord) -> Result<OpenCaseRequest, F
 const RIGHT_RULE: &str =
     "must be access, portability, erasure, restriction or consent_withdrawal (others: NDJSON)";
 
+const EVIDENCE_RULE: &str = "must be KIND=REFERENCE, such as email_link=mail-4711, divided by semicolons";
+
 fn put(
     request: &mut OpenCaseRequest,
     subject: &mut Subject,
@@ -192,6 +198,14 @@ fn put(
             Some(at) => request.received_time = Some(at),
             None => faults.push("received_time", time::RULE),
         },
+        Column::Channel => text.clone_into(&mut request.channel),
+        Column::Evidence => {
+            let texts: Vec<String> = text.split(';').map(|one| one.trim().to_owned()).collect();
+            match confirm::evidence(&texts) {
+                Ok(evidence) => request.evidence = evidence,
+                Err(_) => faults.push("evidence", EVIDENCE_RULE),
+            }
+        }
         Column::Downstreams => {
             let names = text.split(';').map(str::trim).filter(|name| !name.is_empty());
             let downstreams = names.map(str::to_owned).collect();
@@ -222,6 +236,8 @@ fn name(column: &Column) -> String {
         Column::Right => "right".to_owned(),
         Column::ReceivedTime => "received_time".to_owned(),
         Column::PolicyVersion => "policy_version".to_owned(),
+        Column::Channel => "channel".to_owned(),
+        Column::Evidence => "evidence".to_owned(),
         Column::Downstreams => "downstreams".to_owned(),
         Column::Identifier(kind) => kind.clone(),
         Column::Label(key) => format!("label.{key}"),
@@ -248,9 +264,9 @@ mod tests {
 
     #[test]
     fn every_column_has_its_place() {
-        let text = "right,email,id.device,received_time,policy_version,downstreams,label.ticket,request_id\r\n\
-                    Access, ada@example.org ,D-1,2026-05-01,2026-1,crm; billing;,T-1,r-1\r\n\r\n\
-                    RIGHT_ERASURE,\"o\"\"x\r\ny@example.org\",,,,,,\r\nportability,,D-2,,,,,";
+        let text = "right,email,id.device,received_time,policy_version,downstreams,label.ticket,request_id,channel,evidence\r\n\
+                    Access, ada@example.org ,D-1,2026-05-01,2026-1,crm; billing;,T-1,r-1,mail,email_link=m-1; document=d-1\r\n\r\n\
+                    RIGHT_ERASURE,\"o\"\"x\r\ny@example.org\",,,,,,,,\r\nportability,,D-2,,,,,,,";
         let rows = rows(text.as_bytes()).expect("is CSV");
         assert_eq!(rows.iter().map(|row| row.line).collect::<Vec<_>>(), [2, 4, 6]);
         let requests: Vec<_> = rows.iter().map(|row| row.request.as_ref().expect("is good")).collect();
@@ -265,6 +281,8 @@ mod tests {
         assert_eq!((first.right(), first.request_id.as_str()), (Right::Access, "r-1"));
         assert_eq!(first.scope.as_ref().expect("is set").downstreams, ["crm", "billing"]);
         assert_eq!((first.labels["ticket"].as_str(), first.policy_version.as_str()), ("T-1", "2026-1"));
+        let evidence: Vec<_> = first.evidence.iter().map(|one| one.reference.as_str()).collect();
+        assert_eq!((first.channel.as_str(), evidence), ("mail", vec!["m-1", "d-1"]));
         assert_eq!(first.received_time.map(|time| time.seconds), Some(1_777_593_600));
         assert_eq!((requests[1].right(), requests[1].request_id.as_str()), (Right::Erasure, "may-line-4"));
         assert!(requests[1].scope.is_none() && requests[1].received_time.is_none());

@@ -28,8 +28,8 @@ use source::{Format, Source};
 #[derive(Args)]
 pub(in crate::cli) struct Arguments {
     /// FILE.csv, FILE.ndjson, or `-` for NDJSON from stdin. CSV has a header with the columns request_id, right,
-    /// received_time, policy_version, downstreams (divided by semicolons), email, phone, customer_id, id.KIND and
-    /// label.KEY; right and one identifier are needed. NDJSON has an OpenCaseRequest in proto3 JSON on each line.
+    /// received_time, policy_version, channel, evidence (KIND=REFERENCE) and downstreams (both divided by semicolons),
+    /// email, phone, customer_id, id.KIND and label.KEY; right and one identifier are needed. NDJSON has an OpenCaseRequest in proto3 JSON on each line.
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// How the rows are written, if the file's name does not say so.
