@@ -26,19 +26,6 @@ impl Right {
         matches!(self, Self::Access | Self::Portability)
     }
 
-    /// Whether cases of this right can be opened today.
-    pub const fn is_served(self) -> bool {
-        match self {
-            Self::Access
-            | Self::Portability
-            | Self::Erasure
-            | Self::Rectification
-            | Self::Restriction
-            | Self::Objection
-            | Self::ConsentWithdrawal => true,
-        }
-    }
-
     /// Whether recipients are told of what a case of this right changes (GDPR 19).
     pub const fn tells_recipients(self) -> bool {
         matches!(self, Self::Erasure | Self::Rectification | Self::Restriction)

@@ -120,7 +120,6 @@ impl CaseService for Service {
     ) -> Result<Response<ListCasesResponse>, Status> {
         let mut request = request.into_inner();
         let (filter, after) = convert::filter(&mut request).map_err(status::bad_request)?;
-        let Some(filter) = filter else { return Ok(Response::new(ListCasesResponse::default())) };
         let size = page::size(request.page_size, PAGE_SIZE);
         let found = self.engine.list(filter, after, size).await.map_err(status::from)?;
         Ok(Response::new(ListCasesResponse {

@@ -48,7 +48,7 @@ const RECEIVED_LEAST: Timestamp = Timestamp::constant(1_527_206_400, 0);
 pub(crate) fn new_case(request: v1::OpenCaseRequest, now: Timestamp) -> Result<NewCase, Faults> {
     let mut faults = Faults::default();
     ascii(&mut faults, "request_id", &request.request_id, 1..=REQUEST_ID_BYTES_MAX);
-    let right = served_right(&mut faults, request.right);
+    let right = right(&mut faults, request.right);
     let subject = subject(&mut faults, request.subject);
     let received_at = received(&mut faults, request.received_time, now);
     let scope = scope(&mut faults, request.scope);
@@ -87,7 +87,7 @@ pub(crate) fn new_case(request: v1::OpenCaseRequest, now: Timestamp) -> Result<N
 /// A request for a preview.
 pub(crate) fn new_preview(request: v1::PreviewCaseRequest, now: Timestamp) -> Result<NewPreview, Faults> {
     let mut faults = Faults::default();
-    let right = served_right(&mut faults, request.right);
+    let right = right(&mut faults, request.right);
     let subject = subject(&mut faults, request.subject);
     let received_at = received(&mut faults, request.received_time, now);
     let scope = scope(&mut faults, request.scope);
@@ -104,17 +104,16 @@ pub(crate) fn new_preview(request: v1::PreviewCaseRequest, now: Timestamp) -> Re
     faults.or(NewPreview { right, subject, received_at, scope, channel, regimes, particulars, details })
 }
 
-/// Which cases to list, and after which one. The filter is absent if no case can match: the caller asks only for
-/// states that no case is ever in.
-pub(crate) fn filter(request: &mut v1::ListCasesRequest) -> Result<(Option<Filter>, Option<CaseId>), Faults> {
+/// Which cases to list, and after which one.
+pub(crate) fn filter(request: &mut v1::ListCasesRequest) -> Result<(Filter, Option<CaseId>), Faults> {
     let mut faults = Faults::default();
     let mut states = BTreeSet::new();
     for (index, number) in request.states.iter().enumerate() {
-        match v1::CaseState::try_from(*number) {
-            Ok(v1::CaseState::Unspecified) | Err(_) => {
-                faults.push(format!("states[{index}]"), "must be a CaseState");
+        match choice::case_state_of(*number) {
+            Some(state) => {
+                states.insert(state);
             }
-            Ok(_) => states.extend(choice::case_state_of(*number)),
+            None => faults.push(format!("states[{index}]"), "must be a CaseState"),
         }
     }
     let right = choice::right_of(request.right);
@@ -131,7 +130,6 @@ pub(crate) fn filter(request: &mut v1::ListCasesRequest) -> Result<(Option<Filte
         .as_ref()
         .and_then(|given| faults.take("identifier", Identifier::new(&given.kind, &given.value)));
     let after = faults.take("page_token", page::case_before(request)).flatten();
-    let possible = request.states.is_empty() || !states.is_empty();
     let filter = Filter {
         states: states.into_iter().collect(),
         right,
@@ -141,7 +139,7 @@ pub(crate) fn filter(request: &mut v1::ListCasesRequest) -> Result<(Option<Filte
         due_soon: request.due_soon,
         identifier,
     };
-    faults.or((possible.then_some(filter), after))
+    faults.or((filter, after))
 }
 
 /// An id in `field`.
@@ -170,14 +168,10 @@ pub(crate) fn pause(request: v1::PauseDownstreamRequest) -> Result<(String, Stri
 }
 
 /// Where there is a fault, the value is of no use: it never leaves this file.
-fn served_right(faults: &mut Faults, number: i32) -> Right {
-    choice::right_of(number).filter(|right| right.is_served()).unwrap_or_else(|| {
-        let served: Vec<&str> = Right::ALL
-            .iter()
-            .filter(|right| right.is_served())
-            .map(|right| choice::right(*right).as_str_name())
-            .collect();
-        faults.push("right", format!("must be one of {}", served.join(", ")));
+fn right(faults: &mut Faults, number: i32) -> Right {
+    choice::right_of(number).unwrap_or_else(|| {
+        let names: Vec<&str> = Right::ALL.iter().map(|right| choice::right(*right).as_str_name()).collect();
+        faults.push("right", format!("must be one of {}", names.join(", ")));
         Right::Access
     })
 }

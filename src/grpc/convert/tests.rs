@@ -215,11 +215,11 @@ fn every_state_can_be_asked_for() {
     let completed = i32::from(v1::CaseState::Completed);
     let asked = |states: Vec<i32>| {
         let (filter, _) = filter(&mut v1::ListCasesRequest { states, ..Default::default() }).unwrap();
-        filter.map(|filter| filter.states)
+        filter.states
     };
-    assert_eq!(asked(vec![]), Some(vec![]));
-    assert_eq!(asked(vec![refused]), Some(vec![CaseState::Refused]));
-    let both = Some(vec![CaseState::Completed, CaseState::Refused]);
+    assert_eq!(asked(vec![]), []);
+    assert_eq!(asked(vec![refused]), [CaseState::Refused]);
+    let both = [CaseState::Completed, CaseState::Refused];
     assert_eq!(asked(vec![refused, completed, completed]), both);
 }
 
