@@ -2,12 +2,14 @@
 
 use rightful::proto::{
     downstream::v1::Right,
-    v1::{CaseState, ListNoticesRequest, NoticeType},
+    v1::{Case, CaseState, ListNoticesRequest, NoticeType, TaskKind},
 };
 use tonic::Code;
 
 use crate::{
-    harness::{ADA, Builder, assert_refused, fields, metadata, opening, people_services, soon, subject},
+    harness::{
+        ADA, Builder, assert_refused, fields, metadata, opening, people_services, soon, subject, task,
+    },
     puppet::{Fault, Method},
 };
 
@@ -88,13 +90,17 @@ async fn the_tasks_of_minors_go_first() {
     request.minor = true;
     let minor = world.open(request).await;
     marketing.heal();
-    let minor = world.settled(&minor.case_id).await;
-    let done_at = |case: &rightful::proto::v1::Case| case.settle_time.map(|time| (time.seconds, time.nanos));
-    let mut behind = 0;
-    for case in std::iter::once(&first).chain(&others) {
-        let case = world.settled(&case.case_id).await;
-        behind += usize::from(done_at(&case) > done_at(&minor));
+    for case in std::iter::once(&first).chain(&others).chain([&minor]) {
+        world.settled(&case.case_id).await;
     }
-    assert!(behind >= 4, "it was opened last, and {behind} of six settled after it");
+    let mut asked: Vec<String> = Vec::new();
+    for call in marketing.calls(Method::Collect) {
+        if !asked.contains(&call.task_id) {
+            asked.push(call.task_id);
+        }
+    }
+    let of = |case: &Case| task(case, "marketing", TaskKind::Collect).task_id.clone();
+    assert_eq!(asked.len(), 7);
+    assert_eq!(asked[..2], [of(&first), of(&minor)], "it was opened last, and is asked about next");
     world.finish().await;
 }
