@@ -1,4 +1,4 @@
-//! Notices on their way out: how one is put, signed, and sent to a webhook. The only home of the HTTP client.
+//! Notices on their way out: how one is put, signed, and sent to a webhook.
 //!
 //! **Invariant:** what a receiver answers decides whether a notice was taken, and nothing else: its body is discarded, its
 //! redirects are not followed.
@@ -8,4 +8,4 @@ mod body;
 mod webhook;
 
 pub use answer::Answer;
-pub use webhook::{Error, Settings, Webhook, Webhooks};
+pub use webhook::{Settings, Webhook, Webhooks};

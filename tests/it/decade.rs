@@ -14,7 +14,7 @@ use rightful::{
 use serde_json::{Value, json};
 
 use crate::{
-    harness::{Builder, World, opening, soon},
+    harness::{Builder, PATIENCE, World, opening, soon},
     puppet::{Person, Profile, category, ground},
 };
 
@@ -113,13 +113,13 @@ impl World {
 
     /// Waits until all that can be done now is done: due follow-ups have begun, and only held tasks are open.
     async fn quiet(&self, now: Timestamp) {
-        let is_quiet = async || {
+        let blocker = async || {
             let is_due = |case: &Case| {
                 let mut ahead = case.follow_ups.iter().filter(|follow_up| follow_up.case_id.is_empty());
                 ahead.any(|ahead| ahead.release_time.is_some_and(|at| at.seconds <= now.as_second()))
             };
-            if self.in_states(&[CaseState::Completed]).await.iter().any(is_due) {
-                return false;
+            if let Some(case) = self.in_states(&[CaseState::Completed]).await.into_iter().find(is_due) {
+                return Some(case);
             }
             for case in self.in_states(&[CaseState::InProgress]).await {
                 let case = self.case(&case.case_id).await;
@@ -130,17 +130,19 @@ impl World {
                 });
                 let is_held = case.tasks.iter().any(|task| task.reason() == TaskReason::LegalHold);
                 if !waits || (case.state() == CaseState::InProgress && !is_held) {
-                    return false;
+                    return Some(case);
                 }
             }
-            true
+            None
         };
-        soon("a quiet moment", async {
-            while !is_quiet().await {
+        let mut last = None;
+        let quiet = tokio::time::timeout(PATIENCE, async {
+            while let Some(case) = blocker().await {
+                last = Some(case);
                 tokio::task::yield_now().await;
             }
-        })
-        .await;
+        });
+        assert!(quiet.await.is_ok(), "at {now} this does not go on: {last:#?}");
     }
 }
 

@@ -17,7 +17,7 @@ use serde_json::json;
 use tonic::Code;
 
 use crate::{
-    harness::{ADA, Builder, World, ada, assert_refused, fields, run, soon},
+    harness::{ADA, Builder, PATIENCE, World, ada, assert_refused, fields, run, soon},
     puppet::{Fault, Method, Person, Profile, category, ground},
 };
 
@@ -233,7 +233,8 @@ async fn the_schedule_plans_and_an_automatic_sweep_waits_for_holds() {
             tokio::task::yield_now().await;
         }
     };
-    let waiting = soon("a sweep to wait", waiting).await;
+    let waiting = tokio::time::timeout(PATIENCE, waiting).await;
+    let Ok(waiting) = waiting else { panic!("no sweep waits: {:#?}", world.sweeps().await) };
     assert_eq!(waiting.state(), SweepState::Planned);
     world.release(&placed.hold.unwrap().hold_id).await;
     clock.advance(SignedDuration::from_hours(7));

@@ -7,19 +7,22 @@ use crate::{
 };
 
 /// A room, and the rooms that it may import besides itself.
-const ROOMS: [(&str, &[&str]); 15] = [
+const ROOMS: [(&str, &[&str]); 18] = [
     ("domain", &[]),
     ("clock", &[]),
     ("proto", &[]),
     ("config", &["domain"]),
     ("telemetry", &["config"]),
-    ("vault", &["domain"]),
+    ("web", &[]),
+    ("transport", &["domain"]),
+    ("identity", &["domain", "telemetry", "web"]),
+    ("vault", &["domain", "web"]),
     ("store", &["domain", "telemetry", "vault"]),
     ("export", &["domain", "telemetry", "vault"]),
-    ("downstream", &["domain", "telemetry", "vault", "proto"]),
-    ("notice", &["domain", "vault"]),
+    ("downstream", &["domain", "telemetry", "transport", "vault", "proto"]),
+    ("notice", &["domain", "vault", "web"]),
     ("engine", &["domain", "clock", "store", "downstream", "export", "notice", "telemetry", "vault"]),
-    ("grpc", &["domain", "engine", "proto", "telemetry"]),
+    ("grpc", &["domain", "engine", "identity", "proto", "telemetry", "transport"]),
     ("demo", &["proto", "telemetry"]),
     ("cli", EVERYTHING),
     ("app", EVERYTHING),
@@ -31,6 +34,9 @@ const EVERYTHING: &[&str] = &[
     "proto",
     "config",
     "telemetry",
+    "web",
+    "transport",
+    "identity",
     "vault",
     "store",
     "export",
@@ -51,7 +57,7 @@ struct Framework {
     tests: &'static [&'static str],
 }
 
-const FRAMEWORKS: [Framework; 10] = [
+const FRAMEWORKS: [Framework; 12] = [
     Framework {
         name: "sea-orm",
         is: |path| path[0] == "sea_orm" || path[0] == "sea_orm_migration" || path[0] == "sqlx",
@@ -100,8 +106,22 @@ const FRAMEWORKS: [Framework; 10] = [
     Framework {
         name: "the HTTP client (reqwest)",
         is: |path| path[0] == "reqwest",
-        code: &["notice"],
-        tests: &["notice"],
+        code: &["web"],
+        tests: &["web"],
+    },
+    Framework {
+        name: "TLS (rustls, x509-parser)",
+        is: |path| {
+            matches!(path[0].as_str(), "rustls" | "tokio_rustls" | "rustls_native_certs" | "x509_parser")
+        },
+        code: &["transport"],
+        tests: &["transport"],
+    },
+    Framework {
+        name: "tokens (jsonwebtoken)",
+        is: |path| path[0] == "jsonwebtoken",
+        code: &["identity"],
+        tests: &["identity"],
     },
     Framework { name: "aws-lc-rs", is: |path| path[0] == "aws_lc_rs", code: &["vault"], tests: &["vault"] },
     Framework {

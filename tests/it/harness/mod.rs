@@ -38,7 +38,7 @@ pub use world::{Mode, Replica, World};
 use std::{future::Future, time::Duration};
 
 /// Far longer than anything here takes, so that only a real fault meets it.
-const PATIENCE: Duration = Duration::from_secs(40);
+pub const PATIENCE: Duration = Duration::from_secs(40);
 
 /// Waits for something that happens soon.
 pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
