@@ -35,6 +35,8 @@ pub(super) async fn run(engine: Engine, stop: CancellationToken) {
     let wake = std::sync::Arc::clone(&engine.0.sweeps);
     let mut in_hand = JoinSet::new();
     while !stop.is_cancelled() {
+        // Before the schedule is looked at: what becomes due meanwhile is found a poll after that look, not after a later one.
+        let poll = engine.poll_end();
         if let Err(error) = engine.plan_due_sweeps().await {
             error.say("no sweep is planned");
         }
@@ -42,10 +44,10 @@ pub(super) async fn run(engine: Engine, stop: CancellationToken) {
         let claimed = if free == 0 { Ok(0) } else { claim(&engine, free, &mut in_hand).await };
         let look = match claimed {
             Ok(claimed) if claimed == free => None,
-            Ok(_) => Some(engine.next_look(engine.0.store.next_sweep_claim().await)),
+            Ok(_) => Some(engine.next_look(engine.0.store.next_sweep_claim().await).min(poll)),
             Err(error) => {
                 error.say("sweeps cannot be claimed");
-                Some(engine.poll_end())
+                Some(poll)
             }
         };
         tokio::select! {
