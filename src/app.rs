@@ -122,17 +122,27 @@ pub async fn migrate(config: &Config) -> anyhow::Result<u32> {
     store::migrate(&config.store.url).await.context("cannot migrate the database")
 }
 
-/// How to log and trace, as configured.
-pub fn telemetry_settings(config: &Config) -> telemetry::Settings {
+/// How to log and trace, as configured. `instance` tells this process from all others.
+pub fn telemetry_settings(config: &Config, instance: String) -> telemetry::Settings {
+    let telemetry = &config.telemetry;
     telemetry::Settings {
-        log_format: match config.telemetry.log_format {
+        log_format: match telemetry.log_format {
             crate::config::LogFormat::Text => telemetry::LogFormat::Text,
             crate::config::LogFormat::Json => telemetry::LogFormat::Json,
         },
-        log_filter: config.telemetry.log_filter.clone(),
-        otlp_endpoint: config.telemetry.otlp_endpoint.clone(),
-        metrics_listen: config.telemetry.metrics_listen,
+        log_filter: telemetry.log_filter.clone(),
+        otlp: telemetry.otlp_endpoint.clone().map(|endpoint| telemetry::Otlp {
+            endpoint,
+            protocol: match telemetry.otlp_protocol {
+                crate::config::OtlpProtocol::Grpc => telemetry::Protocol::Grpc,
+                crate::config::OtlpProtocol::Http => telemetry::Protocol::Http,
+            },
+            logs: telemetry.otlp_logs,
+        }),
+        sample_ratio: f64::from(telemetry.sample_percent) / 100.0,
+        metrics_listen: telemetry.metrics_listen,
         service_name: "rightful".to_owned(),
+        instance,
     }
 }
 

@@ -74,7 +74,7 @@ fn downstream((name, endpoint): &(String, String)) -> Downstream {
 
 /// Starts it on a free loopback port, with the log that `serve` would write.
 pub async fn start(config: Config) -> anyhow::Result<(Running, telemetry::Guard)> {
-    let guard = telemetry::start(&app::telemetry_settings(&config))?;
+    let guard = telemetry::start(&app::telemetry_settings(&config, String::from("bench")))?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let running = App::build(config, Arc::new(DatabaseClock::over(SystemClock))).await?.start(listener)?;
     Ok((running, guard))

@@ -12,7 +12,7 @@ use super::{
     table::Table,
 };
 use crate::{
-    config::{self, Config, LogFormat},
+    config::{self, Config, LogFormat, OtlpProtocol, Telemetry},
     domain::{
         Period,
         clock::Term,
@@ -124,15 +124,7 @@ fn values(config: &Config) -> Vec<(String, String)> {
     let sweep_every = config.retention.sweep_every.as_ref();
     say("retention.sweep_every", &sweep_every.map(Period::as_str).unwrap_or_default());
     say("retention.run", &if config.retention.run_by_itself { "automatic" } else { "report" });
-    let log_format = match config.telemetry.log_format {
-        LogFormat::Text => "text",
-        LogFormat::Json => "json",
-    };
-    say("telemetry.log_format", &log_format);
-    say("telemetry.log_filter", &config.telemetry.log_filter);
-    say("telemetry.otlp_endpoint", &config.telemetry.otlp_endpoint.as_deref().unwrap_or_default());
-    let metrics_listen = config.telemetry.metrics_listen.map(|address| address.to_string());
-    say("telemetry.metrics_listen", &metrics_listen.unwrap_or_default());
+    telemetry(&config.telemetry, &mut say);
     for downstream in &config.downstreams {
         let mut say =
             |key: &str, value: &dyn Display| say(&format!("downstream.{}.{key}", downstream.name), value);
@@ -149,6 +141,25 @@ fn values(config: &Config) -> Vec<(String, String)> {
         say(&format!("retention.rule.{number}"), &rule_in_words(rule));
     }
     values
+}
+
+fn telemetry(telemetry: &Telemetry, say: &mut impl FnMut(&str, &dyn Display)) {
+    let log_format = match telemetry.log_format {
+        LogFormat::Text => "text",
+        LogFormat::Json => "json",
+    };
+    say("telemetry.log_format", &log_format);
+    say("telemetry.log_filter", &telemetry.log_filter);
+    say("telemetry.otlp_endpoint", &telemetry.otlp_endpoint.as_deref().unwrap_or_default());
+    let protocol = match telemetry.otlp_protocol {
+        OtlpProtocol::Grpc => "grpc",
+        OtlpProtocol::Http => "http",
+    };
+    say("telemetry.otlp_protocol", &protocol);
+    say("telemetry.otlp_logs", &telemetry.otlp_logs);
+    say("telemetry.sample_percent", &telemetry.sample_percent);
+    let metrics_listen = telemetry.metrics_listen.map(|address| address.to_string());
+    say("telemetry.metrics_listen", &metrics_listen.unwrap_or_default());
 }
 
 /// `billing/invoices: retain P7Y, then erase (legal_obligation, HGB § 257)`.

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     app::{self, App},
-    clock::{DatabaseClock, SystemClock},
+    clock::{Clock as _, DatabaseClock, SystemClock},
     config::Config,
     telemetry,
 };
@@ -39,7 +39,8 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     if let Some(address) = config.telemetry.metrics_listen {
         may_serve(address, arguments.insecure)?;
     }
-    let guard = telemetry::start(&app::telemetry_settings(&config)).map_err(anyhow::Error::from)?;
+    let guard = telemetry::start(&app::telemetry_settings(&config, SystemClock.new_id().to_string()))
+        .map_err(anyhow::Error::from)?;
     if let Some(address) = guard.metrics_address() {
         eprintln!("rightful shows its metrics on http://{address}/metrics");
     }

@@ -5,8 +5,8 @@ use std::{net::SocketAddr, path::PathBuf};
 use jiff::SignedDuration;
 
 use super::{
-    Config, Controller, Engine, Keys, Limits, LogFormat, Policy, Server, Storage, Store, Telemetry,
-    downstream, handling, retention, settings::Settings, webhook,
+    Config, Controller, Engine, Keys, Limits, Policy, Server, Storage, Store, downstream, handling,
+    retention, settings::Settings, telemetry, webhook,
 };
 use crate::domain::{Duplicates, Faults, breaker, retry};
 
@@ -59,7 +59,7 @@ pub(super) fn sections(settings: &mut Settings) -> Config {
         retention: retention::section(settings),
         notices: webhook::notices(settings),
         webhooks: webhook::all(settings),
-        telemetry: telemetry(settings),
+        telemetry: telemetry::telemetry(settings),
         downstreams: downstream::all(settings),
     }
 }
@@ -163,28 +163,4 @@ fn breaker(settings: &mut Settings) -> breaker::Policy {
         settings.fault("breaker.rest_longest", "must not be shorter than breaker.rest");
     }
     policy
-}
-
-fn telemetry(settings: &mut Settings) -> Telemetry {
-    let otlp_endpoint = settings.optional("telemetry.otlp_endpoint").filter(|text| !text.is_empty());
-    if otlp_endpoint.as_ref().is_some_and(|text| !downstream::is_endpoint(text)) {
-        settings.fault("telemetry.otlp_endpoint", "must be http://host:port, or empty for none");
-    }
-    let listen = settings.optional("telemetry.metrics_listen").filter(|text| !text.is_empty());
-    let metrics_listen = listen.and_then(|text| {
-        let address = text.parse().ok();
-        if address.is_none() {
-            settings.fault(
-                "telemetry.metrics_listen",
-                "must be an IP address and a port, such as 127.0.0.1:9464, or empty for none",
-            );
-        }
-        address
-    });
-    Telemetry {
-        log_format: settings.parsed("telemetry.log_format", LogFormat::Text, "must be text or json"),
-        log_filter: settings.text("telemetry.log_filter", "info", TEXT_BYTES_MAX),
-        otlp_endpoint,
-        metrics_listen,
-    }
 }

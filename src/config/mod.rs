@@ -10,6 +10,7 @@ mod regimes;
 mod retention;
 mod section;
 mod settings;
+mod telemetry;
 mod webhook;
 
 #[cfg(test)]
@@ -17,7 +18,8 @@ mod tests;
 
 pub use downstream::Downstream;
 pub use retention::Retention;
-pub use section::{Controller, Engine, Keys, Limits, LogFormat, Policy, Server, Storage, Store, Telemetry};
+pub use section::{Controller, Engine, Keys, Limits, Policy, Server, Storage, Store};
+pub use telemetry::{LogFormat, OtlpProtocol, Telemetry};
 pub use webhook::{Notices, Webhook};
 
 use std::{

@@ -1,10 +1,10 @@
 //! The sections as they are meant: checked values, one type for each section.
 
-use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, str::FromStr};
+use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf};
 
 use jiff::SignedDuration;
 
-use crate::domain::{Duplicates, Period, fault::UnknownName};
+use crate::domain::{Duplicates, Period};
 
 /// `[server]`: what it serves on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,38 +113,4 @@ pub struct Limits {
     pub streams: u32,
     /// Writes that wait for the database at once. 1 to 1,000,000.
     pub writes_waiting: u32,
-}
-
-/// `[telemetry]`: logs, traces and metrics.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Telemetry {
-    /// How logs look.
-    pub log_format: LogFormat,
-    /// What is logged, in the syntax of tracing's `EnvFilter`: `info`, `rightful=debug,warn`.
-    pub log_filter: String,
-    /// Where traces and metrics are sent over OTLP/gRPC: `http://host:port`. Absent: nowhere.
-    pub otlp_endpoint: Option<String>,
-    /// The address and port of `GET /metrics` for Prometheus; port 0 takes a free one. Absent: nowhere.
-    pub metrics_listen: Option<SocketAddr>,
-}
-
-/// How logs look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// `text`: lines for people.
-    Text,
-    /// `json`: one JSON object a line.
-    Json,
-}
-
-impl FromStr for LogFormat {
-    type Err = UnknownName;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "text" => Ok(Self::Text),
-            "json" => Ok(Self::Json),
-            _ => Err(UnknownName),
-        }
-    }
 }

@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::{
     Answer, Client, Failure,
     answer::read,
+    call::method,
     convert::{self, use_code},
 };
 use crate::{
@@ -40,7 +41,9 @@ impl Client {
             Ask::Erase { directives } => {
                 let directives = convert::directives(directives);
                 let request = v1::EraseRequest { task_id, subject, directives, dry_run };
-                read(self.unary(stub.erase(self.asked(request))).await?, ask)
+                let call = self.call(method!("Erase"));
+                let request = self.asked(&call, request);
+                read(self.unary(call, stub.erase(request)).await?, ask)
             }
             Ask::Rectify { fields } => {
                 let corrections = convert::corrections(fields, corrections);
@@ -48,23 +51,31 @@ impl Client {
                     return Err(Failure::new(TaskReason::Internal, "a correction's value is gone"));
                 }
                 let request = v1::RectifyRequest { task_id, subject, corrections, dry_run };
-                read(self.unary(stub.rectify(self.asked(request))).await?, ask)
+                let call = self.call(method!("Rectify"));
+                let request = self.asked(&call, request);
+                read(self.unary(call, stub.rectify(request)).await?, ask)
             }
             Ask::Restrict { categories, lift } => {
                 let (categories, lift) = (categories.clone(), *lift);
                 let request = v1::RestrictRequest { task_id, subject, categories, lift, dry_run };
-                read(self.unary(stub.restrict(self.asked(request))).await?, ask)
+                let call = self.call(method!("Restrict"));
+                let request = self.asked(&call, request);
+                read(self.unary(call, stub.restrict(request)).await?, ask)
             }
             Ask::Object { categories, uses } => {
                 let uses = uses.iter().map(|each| use_code(*each).into()).collect();
                 let categories = categories.clone();
                 let request = v1::ObjectRequest { task_id, subject, categories, uses, dry_run };
-                read(self.unary(stub.object(self.asked(request))).await?, ask)
+                let call = self.call(method!("Object"));
+                let request = self.asked(&call, request);
+                read(self.unary(call, stub.object(request)).await?, ask)
             }
             Ask::WithdrawConsent { categories } => {
                 let categories = convert::purposes(categories);
                 let request = v1::WithdrawConsentRequest { task_id, subject, categories, dry_run };
-                read(self.unary(stub.withdraw_consent(self.asked(request))).await?, ask)
+                let call = self.call(method!("WithdrawConsent"));
+                let request = self.asked(&call, request);
+                read(self.unary(call, stub.withdraw_consent(request)).await?, ask)
             }
         }
     }
@@ -74,8 +85,10 @@ impl Client {
     pub async fn poll(&self, call_id: Uuid, ask: &Ask) -> Result<Option<Answer>, Failure> {
         let request = v1::GetTaskRequest { task_id: call_id.to_string() };
         let mut stub = self.stub.clone();
-        match self.within(stub.get_task(self.asked(request))).await? {
-            Ok(response) => read(response.into_inner(), ask).map(Some),
+        let call = self.call(method!("GetTask"));
+        let request = self.asked(&call, request);
+        match self.answer(call, stub.get_task(request)).await? {
+            Ok(response) => read(response, ask).map(Some),
             Err(status) if status.code() == Code::NotFound => Ok(None),
             Err(status) => Err(Failure::from(&status)),
         }

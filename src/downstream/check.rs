@@ -66,6 +66,17 @@ pub enum Item {
     ResumeToken(Bytes),
 }
 
+impl Item {
+    /// Bytes of content: of the record, or of the piece of a file.
+    pub fn bytes(&self) -> u64 {
+        match self {
+            Self::Record { json, .. } => json.len() as u64,
+            Self::FileChunk(data) => data.len() as u64,
+            _ => 0,
+        }
+    }
+}
+
 impl fmt::Debug for Item {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,17 +1,19 @@
 //! The calls to one downstream. Each hands on the current trace, ends within its time, and checks what comes back.
 
-use std::time::Duration;
-
 use bytes::Bytes;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 use tonic::{Request, Response, Status, transport::Channel};
 use uuid::Uuid;
 
-use super::{Collection, Counts, Failure, Settings, check::Progress, convert, describe};
+use super::{
+    Collection, Counts, Failure, Settings,
+    call::{Call, method},
+    check::Progress,
+    convert, describe,
+};
 use crate::{
     domain::{Capabilities, Identifier, IdentifierKind, Subject, TaskReason},
     proto::downstream::v1::{self, subject_data_service_client::SubjectDataServiceClient},
-    telemetry::trace,
 };
 
 /// The largest message that is decoded. The largest that the contract allows is a Describe with schemas; records and
@@ -52,7 +54,9 @@ impl Client {
     /// What the downstream says it holds and can do.
     pub async fn describe(&self) -> Result<Capabilities, Failure> {
         let mut stub = self.stub.clone();
-        let response = self.unary(stub.describe(self.asked(v1::DescribeRequest {}))).await?;
+        let call = self.call(method!("Describe"));
+        let request = self.asked(&call, v1::DescribeRequest {});
+        let response = self.unary(call, stub.describe(request)).await?;
         describe::capabilities(&self.settings.name, response)
     }
 
@@ -69,7 +73,9 @@ impl Client {
             wanted_kinds: wanted.iter().map(ToString::to_string).collect(),
         };
         let mut stub = self.stub.clone();
-        let response = self.unary(stub.resolve_identifiers(self.asked(request))).await?;
+        let call = self.call(method!("ResolveIdentifiers"));
+        let request = self.asked(&call, request);
+        let response = self.unary(call, stub.resolve_identifiers(request)).await?;
         convert::identifiers(response, wanted)
     }
 
@@ -89,42 +95,42 @@ impl Client {
         let mut stub = self.stub.clone();
         // Until the stream opens, it is silent.
         let patience = self.settings.idle_timeout.min(self.settings.collect_timeout);
-        let response = timeout(patience, stub.collect(within_time(request, self.settings.collect_timeout)))
+        let mut call = self.call(method!("Collect"));
+        let request = call.request(request, self.settings.collect_timeout);
+        let response = call
+            .within(patience, stub.collect(request))
             .await
-            .map_err(|_| Failure::unavailable(format!("the stream did not open within {patience:?}")))?
+            .ok_or_else(|| Failure::unavailable(format!("the stream did not open within {patience:?}")))?
             .map_err(|status| Failure::from(&status))?;
         let progress = Progress::new(ask.categories, ask.so_far);
-        Ok(Collection::new(response.into_inner(), progress, &self.settings, deadline))
+        Ok(Collection::new(response.into_inner(), call, progress, &self.settings, deadline))
+    }
+
+    /// Begins a call.
+    pub(super) fn call(&self, method: &'static str) -> Call {
+        Call::new(&self.settings, method)
     }
 
     /// A request that is to be answered within the call's time.
-    pub(super) fn asked<T>(&self, message: T) -> Request<T> {
-        within_time(message, self.settings.call_timeout)
+    pub(super) fn asked<T>(&self, call: &Call, message: T) -> Request<T> {
+        call.request(message, self.settings.call_timeout)
     }
 
+    /// Waits for the one answer of a call.
     pub(super) async fn unary<T>(
         &self,
-        call: impl Future<Output = Result<Response<T>, Status>>,
+        call: Call,
+        answer: impl Future<Output = Result<Response<T>, Status>>,
     ) -> Result<T, Failure> {
-        self.within(call).await?.map(Response::into_inner).map_err(|status| Failure::from(&status))
+        self.answer(call, answer).await?.map_err(|status| Failure::from(&status))
     }
 
-    pub(super) async fn within<T>(&self, call: impl Future<Output = T>) -> Result<T, Failure> {
-        let patience = self.settings.call_timeout;
-        timeout(patience, call)
-            .await
-            .map_err(|_| Failure::unavailable(format!("no answer within {patience:?}")))
+    /// As [`Self::unary`], for whom a status is an answer.
+    pub(super) async fn answer<T>(
+        &self,
+        call: Call,
+        answer: impl Future<Output = Result<Response<T>, Status>>,
+    ) -> Result<Result<T, Status>, Failure> {
+        call.unary(self.settings.call_timeout, answer).await
     }
-}
-
-/// A request with the current span's trace context, and with the time after which nobody waits for its answer any
-/// more (`grpc-timeout`): a downstream need not work on what is given up.
-fn within_time<T>(message: T, patience: Duration) -> Request<T> {
-    let mut request = Request::new(message);
-    // A little more than our own patience, so that it is always ours that ends the call, and says so in our words.
-    request.set_timeout(patience + patience / 20);
-    if let Some(value) = trace::current().and_then(|text| text.parse().ok()) {
-        request.metadata_mut().insert(trace::HEADER, value);
-    }
-    request
 }

@@ -6,7 +6,10 @@ use jiff::SignedDuration;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
-use crate::domain::{Faults, TaskReason};
+use crate::{
+    domain::{Faults, TaskReason},
+    telemetry::code,
+};
 
 /// Faults that a message lists at the most; the rest is counted. Enough to mend an implementation, short enough to
 /// store with a task.
@@ -72,7 +75,7 @@ impl From<&Status> for Failure {
         if status.code() == Code::Internal && status.message().starts_with(UNDECODABLE) {
             return Self::violation("a message is not what the contract says: it cannot be decoded");
         }
-        let name = code_name(status.code());
+        let name = code::name(status.code().into());
         // A status with a source was made on this side, out of a connection's fault.
         let message = if status.source().is_some() {
             format!("the connection failed ({name})")
@@ -113,29 +116,6 @@ const fn reason(code: Code) -> TaskReason {
         | Code::DataLoss
         | Code::AlreadyExists
         | Code::NotFound => TaskReason::Rejected,
-    }
-}
-
-/// The name that gRPC's documents use.
-const fn code_name(code: Code) -> &'static str {
-    match code {
-        Code::Ok => "OK",
-        Code::Cancelled => "CANCELLED",
-        Code::Unknown => "UNKNOWN",
-        Code::InvalidArgument => "INVALID_ARGUMENT",
-        Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
-        Code::NotFound => "NOT_FOUND",
-        Code::AlreadyExists => "ALREADY_EXISTS",
-        Code::PermissionDenied => "PERMISSION_DENIED",
-        Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
-        Code::FailedPrecondition => "FAILED_PRECONDITION",
-        Code::Aborted => "ABORTED",
-        Code::OutOfRange => "OUT_OF_RANGE",
-        Code::Unimplemented => "UNIMPLEMENTED",
-        Code::Internal => "INTERNAL",
-        Code::Unavailable => "UNAVAILABLE",
-        Code::DataLoss => "DATA_LOSS",
-        Code::Unauthenticated => "UNAUTHENTICATED",
     }
 }
 

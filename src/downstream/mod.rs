@@ -5,6 +5,7 @@
 //! [`Failure`] whose text is our own.
 
 mod answer;
+mod call;
 mod change;
 mod check;
 mod client;

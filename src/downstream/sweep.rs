@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::{Answer, Client, Failure, answer, convert};
+use super::{Answer, Client, Failure, answer, call::method, convert};
 use crate::{
     domain::{Ask, Directive},
     proto::downstream::v1,
@@ -22,7 +22,9 @@ impl Client {
             dry_run,
         };
         let mut stub = self.stub.clone();
-        let response = self.unary(stub.sweep_retention(self.asked(request))).await?;
+        let call = self.call(method!("SweepRetention"));
+        let request = self.asked(&call, request);
+        let response = self.unary(call, stub.sweep_retention(request)).await?;
         // It takes away what an erasure takes away, so its answer is held to the same.
         answer::read(response, &Ask::Erase { directives: directives.to_vec() })
     }

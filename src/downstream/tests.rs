@@ -305,9 +305,11 @@ async fn an_erasure_carries_its_key_and_its_trace() {
     let _guard = telemetry::start(&telemetry::Settings {
         log_format: telemetry::LogFormat::Text,
         log_filter: "off".into(),
-        otlp_endpoint: None,
+        otlp: None,
+        sample_ratio: 1.0,
         metrics_listen: None,
         service_name: "test".into(),
+        instance: "one".into(),
     })
     .unwrap();
     let fake = Fake::default();

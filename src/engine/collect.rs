@@ -15,6 +15,7 @@ use crate::{
     domain::{Ask, CategoryResult, sighting::Probe},
     downstream::{Collect, Counts, Item},
     export::{self, Collected, Collector, Counter, Part, Place, Progress, Sink},
+    telemetry::metrics,
     vault::CaseKey,
 };
 
@@ -89,7 +90,9 @@ impl Attempt {
             so_far,
         };
         let mut collection = self.client.collect(ask).await?;
+        let mut received = Received { downstream: &self.task.downstream, bytes: 0 };
         while let Some(item) = collection.next().await? {
+            received.bytes += item.bytes();
             if let Some(progress) = take(&mut sink, item).await? {
                 let counts = collection.counts().clone();
                 self.save(&Checkpoint { progress, counts }).await?;
@@ -120,6 +123,18 @@ impl Attempt {
 
     fn complete(&self, results: Vec<CategoryResult>) -> Vec<CategoryResult> {
         complete(&self.task.ask, results)
+    }
+}
+
+/// What has arrived in one attempt. Counted when it ends, however it ends.
+struct Received<'a> {
+    downstream: &'a str,
+    bytes: u64,
+}
+
+impl Drop for Received<'_> {
+    fn drop(&mut self) {
+        metrics::collected(self.downstream, self.bytes);
     }
 }
 

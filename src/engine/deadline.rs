@@ -13,7 +13,7 @@ use crate::{
         CaseId, IllegalTransition,
         clock::{Extension, Overdue, Pause, PauseGround},
     },
-    store::CaseFile,
+    store::{CaseFile, Waiting},
     telemetry::metrics,
 };
 
@@ -105,6 +105,10 @@ impl Engine {
             let now = self.0.clock.now();
             let soon = now.saturating_add(self.0.settings.handling.warn_before).unwrap_or(Timestamp::MAX);
             // Without an answer the last count stands: an outage is said elsewhere.
+            if let Ok(counts) = self.0.store.count_open().await {
+                metrics::open_cases(counts);
+            }
+            self.count_waiting(now).await;
             if let (Ok(overdue), Ok(soon)) =
                 (self.0.store.count_due(now).await, self.0.store.count_due(soon).await)
             {
@@ -115,6 +119,18 @@ impl Engine {
                 () = stop.cancelled() => {}
                 () = self.0.clock.until(next) => {}
             }
+        }
+    }
+}
+
+impl Engine {
+    /// Each downstream is counted, those that nothing waits for as well.
+    async fn count_waiting(&self, now: Timestamp) {
+        for name in self.0.registry.names() {
+            let Ok(waiting) = self.0.store.count_waiting(name, now).await else { return };
+            let Waiting { tasks, since, needs_attention } = waiting;
+            let oldest = since.map_or(SignedDuration::ZERO, |since| now.duration_since(since));
+            metrics::waiting(name, tasks, oldest.max(SignedDuration::ZERO).unsigned_abs(), needs_attention);
         }
     }
 }

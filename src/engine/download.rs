@@ -8,6 +8,7 @@ use super::{Download, Engine, Error, settle};
 use crate::{
     domain::{CaseId, CaseState, Fault, Faults},
     export::compose,
+    telemetry::metrics,
 };
 
 impl Engine {
@@ -28,6 +29,7 @@ impl Engine {
         let sealed = self.0.store.manifest(id).await?.ok_or_else(not_ready)?;
         let manifest = Arc::new(settle::open_manifest(&key, &sealed)?);
         let bytes = compose::stream(self.0.storage.clone(), key, manifest, offset);
-        Ok(Download { facts, bytes: bytes.map_err(Error::from).boxed() })
+        let counted = bytes.inspect_ok(|chunk| metrics::served(chunk.len() as u64));
+        Ok(Download { facts, bytes: counted.map_err(Error::from).boxed() })
     }
 }

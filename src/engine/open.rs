@@ -24,6 +24,7 @@ use crate::{
         verification::{Assurance, Verification},
     },
     store::{Existing, Opened, Opening, Repeats, due_again},
+    telemetry::metrics,
     vault::{CaseKey, KeyRing},
 };
 
@@ -49,6 +50,7 @@ impl Engine {
         let mut opening = self.opening(&new, regimes)?;
         match self.0.store.insert(opening.clone()).await? {
             Opened::New(findings) => {
+                metrics::opened(opening.case.right.as_str());
                 findings.apply(&mut opening);
                 let view = CaseView { case: opening.case, tasks: opening.tasks, export: None };
                 Ok(OpenedCase { view, replayed: false, joined: false })

@@ -7,7 +7,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr as _;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -22,7 +22,7 @@ use uuid::Uuid;
 use super::Error;
 use super::object::ObjectId;
 use crate::domain::CaseId;
-use crate::telemetry::Outage;
+use crate::telemetry::{Outage, metrics};
 
 /// Parts of an upload to a local folder: large enough that system calls are nothing, small enough to hold many.
 const LOCAL_PART_BYTES: usize = 256 * 1024;
@@ -162,13 +162,13 @@ impl Storage {
         range: std::ops::Range<u64>,
     ) -> Result<(Bytes, u64), Error> {
         let options = GetOptions { range: Some(GetRange::Bounded(range)), ..GetOptions::default() };
-        let answer = self.store.get_opts(&self.at(&object.path()), options).await;
+        let answer = timed("get", self.store.get_opts(&self.at(&object.path()), options)).await;
         if matches!(answer, Err(object_store::Error::NotFound { .. })) {
             return Err(Error::Missing(object.to_string()));
         }
         let answer = self.noted(answer)?;
         let size = answer.meta.size;
-        Ok((self.noted(answer.bytes().await)?, size))
+        Ok((self.noted(timed("read", answer.bytes()).await)?, size))
     }
 
     /// Deletes everything of a case. Deleting what is not there is fine.
@@ -203,7 +203,8 @@ impl Storage {
                 futures::future::ready(is_old && !keep.contains(path))
             })
             .boxed();
-        match self.store.delete_stream(orphans).try_for_each(|_| futures::future::ready(Ok(()))).await {
+        let deleted = self.store.delete_stream(orphans).try_for_each(|_| futures::future::ready(Ok(())));
+        match timed("delete", deleted).await {
             Err(object_store::Error::NotFound { .. }) => Ok(()),
             result => self.noted(result),
         }
@@ -217,13 +218,25 @@ impl Storage {
     pub async fn check(&self) -> Result<(), Error> {
         let place = self.at("health");
         let write = self.store.put(&place, Bytes::from_static(b"ok").into());
-        let Ok(written) = tokio::time::timeout(CHECK_MAX, write).await else {
+        let Ok(written) = tokio::time::timeout(CHECK_MAX, timed("check", write)).await else {
             let error = Error::unavailable(std::io::Error::from(std::io::ErrorKind::TimedOut));
             self.outage.failed(&error);
             return Err(error);
         };
         self.noted(written).map(|_| ())
     }
+}
+
+/// Measures an operation. What is not there is an answer, no failure.
+async fn timed<T>(
+    operation: &'static str,
+    work: impl Future<Output = Result<T, object_store::Error>>,
+) -> Result<T, object_store::Error> {
+    let began = Instant::now();
+    let result = work.await;
+    let worked = !matches!(&result, Err(error) if !matches!(error, object_store::Error::NotFound { .. }));
+    metrics::storage_operation(operation, worked, began.elapsed());
+    result
 }
 
 async fn sweep_folder(
@@ -279,12 +292,13 @@ impl Upload {
         let upload = match &mut self.multipart {
             Some(upload) => upload,
             none => {
-                let upload = self.storage.noted(self.storage.store.put_multipart(&self.path).await)?;
+                let upload =
+                    self.storage.noted(timed("put", self.storage.store.put_multipart(&self.path)).await)?;
                 none.insert(upload)
             }
         };
         let part = std::mem::take(&mut self.buffer);
-        if let Err(error) = upload.put_part(part.into()).await {
+        if let Err(error) = timed("put", upload.put_part(part.into())).await {
             // The part's fault is what matters; what stays behind is swept later.
             let _swept_later = upload.abort().await;
             return self.storage.noted(Err(error));
@@ -298,8 +312,8 @@ impl Upload {
             self.send_part().await?;
         }
         let result = match self.multipart {
-            Some(mut upload) => upload.complete().await,
-            None => self.storage.store.put(&self.path, self.buffer.into()).await,
+            Some(mut upload) => timed("put", upload.complete()).await,
+            None => timed("put", self.storage.store.put(&self.path, self.buffer.into())).await,
         };
         self.storage.noted(result).map(|_| ())
     }

@@ -10,6 +10,7 @@ mod convert;
 mod downstream_service;
 mod hold_service;
 mod limits;
+mod measured;
 mod notice_service;
 mod page;
 mod retention_service;

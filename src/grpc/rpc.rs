@@ -1,19 +1,26 @@
-//! One span for each call of ours, as a layer: the services know nothing of it.
+//! One span and one measurement for each call of ours, as a layer: the services know nothing of it (OpenTelemetry's
+//! conventions for gRPC servers).
 
-use std::task::{Context, Poll};
+use std::{
+    collections::BTreeSet,
+    sync::LazyLock,
+    task::{Context, Poll},
+};
 
-use http::Request;
-use tracing::{Instrument as _, Span, instrument::Instrumented};
+use futures::{FutureExt as _, future::BoxFuture};
+use http::{Request, Response};
+use prost::Message as _;
+use prost_types::ServiceDescriptorProto;
+use tonic::body::Body;
+use tracing::{Instrument as _, Span, field::Empty};
 
-use crate::telemetry::trace;
+use super::measured::Measured;
+use crate::{proto::FILE_DESCRIPTOR_SET, telemetry::trace};
 
 /// Services of ours begin so. Health checks and reflection are not worth a span: probes call them every few seconds.
 const OURS: &str = "rightful.";
 /// What a method is called that cannot be one of ours: the path is the caller's, and becomes the name of a span.
 const OTHER: &str = "_OTHER";
-/// Bytes of a service's or method's name at the most.
-const NAME_BYTES_MAX: usize = 64;
-
 /// Wraps every call of ours in a span `rpc`, whose parent is the caller's context (`traceparent`, W3C).
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Layer;
@@ -34,33 +41,36 @@ pub(super) struct Spanned<S> {
 
 impl<S, B> tower::Service<Request<B>> for Spanned<S>
 where
-    S: tower::Service<Request<B>>,
+    S: tower::Service<Request<B>, Response = Response<Body>>,
+    S::Future: Send + 'static,
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = Instrumented<S::Future>;
+    type Future = BoxFuture<'static, Result<S::Response, S::Error>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(context)
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let span = span(&request);
+        let Some(method) = method(request.uri().path()) else { return self.inner.call(request).boxed() };
+        let span = span(method, &request);
+        let measured = Measured::new(method, span.clone());
         // The service may do its work before it hands out its future.
         let future = span.in_scope(|| self.inner.call(request));
-        future.instrument(span)
+        async move { future.await.map(|response| measured.answered(response)) }.instrument(span).boxed()
     }
 }
 
-fn span<B>(request: &Request<B>) -> Span {
-    let Some((service, method)) = names(request.uri().path()) else { return Span::none() };
+fn span<B>(method: &'static str, request: &Request<B>) -> Span {
     let span = tracing::info_span!(
         "rpc",
-        otel.name = format!("{service}/{method}"),
+        otel.name = method,
         otel.kind = "server",
-        rpc.system = "grpc",
-        rpc.service = service,
+        otel.status_code = Empty,
+        rpc.system.name = "grpc",
         rpc.method = method,
+        rpc.response.status_code = Empty,
     );
     if let Some(parent) = request.headers().get(trace::HEADER).and_then(|value| value.to_str().ok()) {
         trace::continue_from(&span, parent);
@@ -70,33 +80,41 @@ fn span<B>(request: &Request<B>) -> Span {
 
 /// Whether a call at this path is one of ours.
 pub(super) fn is_ours(path: &str) -> bool {
-    names(path).is_some()
+    method(path).is_some()
 }
 
-/// `/rightful.v1.CaseService/OpenCase` is `OpenCase` of `rightful.v1.CaseService`; absent for what is not ours.
-fn names(path: &str) -> Option<(&str, &str)> {
-    let (service, method) = path.strip_prefix('/')?.split_once('/')?;
-    service.starts_with(OURS).then(|| (plain(service), plain(method)))
+/// What telemetry calls the method at this path, such as `rightful.v1.CaseService/OpenCase`; absent for what is not ours. A
+/// path is the caller's, so names that do not exist share one.
+fn method(path: &str) -> Option<&'static str> {
+    let name = path.strip_prefix('/')?;
+    name.starts_with(OURS).then(|| METHODS.get(name).map_or(OTHER, String::as_str))
 }
 
-fn plain(name: &str) -> &str {
-    let is_plain = (1..=NAME_BYTES_MAX).contains(&name.len())
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.');
-    if is_plain { name } else { OTHER }
-}
+/// All methods that `proto/` declares.
+static METHODS: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
+    let files = prost_types::FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).unwrap_or_default().file;
+    let named = |package: &str, service: &ServiceDescriptorProto| {
+        let prefix = format!("{package}.{}/", service.name());
+        service.method.iter().map(|method| format!("{prefix}{}", method.name())).collect::<Vec<_>>()
+    };
+    files
+        .iter()
+        .flat_map(|file| file.service.iter().flat_map(|service| named(file.package(), service)))
+        .collect()
+});
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn only_our_calls_have_spans_and_names_stay_plain() {
-        assert_eq!(names("/rightful.v1.CaseService/OpenCase"), Some(("rightful.v1.CaseService", "OpenCase")));
-        assert_eq!(names("/grpc.health.v1.Health/Check"), None);
-        assert_eq!(names("/"), None);
-        let long = format!("/rightful.v1.CaseService/{}", "x".repeat(65));
-        for path in ["/rightful.v1.CaseService/ada@example.org", "/rightful.v1.CaseService/", &long] {
-            assert_eq!(names(path), Some(("rightful.v1.CaseService", OTHER)));
+    fn only_our_calls_have_spans_and_names_are_of_a_closed_list() {
+        let open = "rightful.v1.CaseService/OpenCase";
+        assert_eq!(method(&format!("/{open}")), Some(open));
+        assert_eq!(method("/grpc.health.v1.Health/Check"), None);
+        assert_eq!(method("/"), None);
+        for path in ["/rightful.v1.CaseService/ada@example.org", "/rightful.v1.CaseService/", "/rightful.x"] {
+            assert_eq!(method(path), Some(OTHER));
         }
     }
 }

@@ -8,6 +8,7 @@ use sea_orm::{
     sea_query::{Expr, ExprTrait as _, Query},
 };
 use tokio::sync::oneshot;
+use tracing::{Instrument as _, Span};
 use uuid::Uuid;
 
 use super::{
@@ -15,6 +16,7 @@ use super::{
     changes::Change,
     convert,
     entity::{case, case_identifier, task},
+    transaction,
     writer::Job,
 };
 use crate::{
@@ -64,7 +66,7 @@ impl Store {
     /// Inserts a case with its tasks, or answers the one that has its request id. Durable when it answers.
     pub async fn insert(&self, opening: Opening) -> Result<Opened, Error> {
         let (reply, answer) = oneshot::channel();
-        self.enqueue(Job::Open(Box::new(opening), reply), answer).await
+        self.enqueue(Job::Open(Box::new(opening), reply), answer).instrument(self.span("open")).await
     }
 
     /// Applies a pure change to a case and its tasks. Durable when it answers. `change` may be called more than once.
@@ -83,8 +85,19 @@ impl Store {
             Ok(())
         });
         let (reply, answer) = oneshot::channel();
-        self.enqueue(Job::Change(id, change, reply), answer).await?;
+        self.enqueue(Job::Change(id, change, reply), answer).instrument(self.span("change")).await?;
         value.try_iter().last().ok_or(Error::Overloaded)
+    }
+
+    /// From the queue to the commit, as whoever waits for it sees it: the transaction itself serves many at once.
+    fn span(&self, operation: &'static str) -> Span {
+        tracing::info_span!(
+            "db",
+            otel.name = operation,
+            otel.kind = "client",
+            db.system.name = transaction::system(&self.writer),
+            db.operation.name = operation,
+        )
     }
 
     pub(super) fn enqueue<T>(

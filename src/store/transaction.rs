@@ -56,8 +56,16 @@ pub(super) async fn run<W: Work>(connection: &DatabaseConnection, work: &mut W) 
         }
     };
     metrics::transaction(W::NAME, if outcome.is_ok() { "committed" } else { "failed" });
-    metrics::transaction_took(W::NAME, began.elapsed());
+    metrics::transaction_took(system(connection), W::NAME, began.elapsed());
     outcome
+}
+
+/// What the database is called in OpenTelemetry's semantic conventions.
+pub(super) fn system(connection: &DatabaseConnection) -> &'static str {
+    match connection.get_database_backend() {
+        DbBackend::Sqlite => "sqlite",
+        _ => "postgresql",
+    }
 }
 
 async fn once<W: Work>(connection: &DatabaseConnection, work: &mut W) -> Result<W::Answer, Error> {

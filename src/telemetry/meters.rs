@@ -1,12 +1,12 @@
 //! Where the instruments of [`super::metrics`] lead: to the OTLP collector, to whoever scrapes, or nowhere.
 
 use opentelemetry::global;
-use opentelemetry_otlp::WithExportConfig as _;
 use opentelemetry_sdk::{Resource, metrics::SdkMeterProvider};
 
 use super::{
+    exporters,
     scrape::Scrape,
-    start::{EXPORT_TIMEOUT, Error, Settings},
+    start::{Error, Settings},
 };
 
 /// What collects the measurements.
@@ -18,17 +18,12 @@ pub(super) struct Meters {
 /// Sets the provider of the whole process, if metrics are wanted anywhere. Has to happen before the first of them is
 /// counted.
 pub(super) fn start(settings: &Settings, resource: Resource) -> Result<Option<Meters>, Error> {
-    if settings.otlp_endpoint.is_none() && settings.metrics_listen.is_none() {
+    if settings.otlp.is_none() && settings.metrics_listen.is_none() {
         return Ok(None);
     }
     let mut builder = SdkMeterProvider::builder().with_resource(resource);
-    if let Some(endpoint) = &settings.otlp_endpoint {
-        let exporter = opentelemetry_otlp::MetricExporter::builder()
-            .with_tonic()
-            .with_endpoint(endpoint)
-            .with_timeout(EXPORT_TIMEOUT)
-            .build()?;
-        builder = builder.with_periodic_exporter(exporter);
+    if let Some(otlp) = &settings.otlp {
+        builder = builder.with_periodic_exporter(exporters::metrics(otlp)?);
     }
     let mut scrape = None;
     if let Some(address) = settings.metrics_listen {

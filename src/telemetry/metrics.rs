@@ -1,33 +1,44 @@
-//! What is counted and measured, declared in one place: name, unit, labels.
-//!
-//! No label holds an id or anything personal: labels are names of the configuration or of a closed list. Names follow
-//! OpenTelemetry's rules; Prometheus shows `rightful.store.transactions` as `rightful_store_transactions_total`.
+//! What is counted and measured. What each metric is called and means is declared in [`super::declared`].
 
-use std::{sync::LazyLock, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{LazyLock, Mutex, PoisonError},
+    time::Duration,
+};
 
 use opentelemetry::{
     KeyValue, global,
     metrics::{Counter, Gauge, Histogram, Meter},
 };
 
-/// Bounds of a transaction's buckets, in seconds: from an insert without a disk to one that waited for a lock.
-const TRANSACTION_BOUNDS: [f64; 10] = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10.0];
-/// Bounds of an attempt's buckets, in seconds: from a lookup to a collection that takes an hour.
-const ATTEMPT_BOUNDS: [f64; 9] = [0.005, 0.025, 0.1, 0.5, 2.5, 10.0, 60.0, 600.0, 3_600.0];
+use super::declared as d;
+
+/// The only protocol of ours (OpenTelemetry's semantic conventions for RPC).
+const GRPC: (&str, &str) = ("rpc.system.name", "grpc");
 
 struct Instruments {
-    transactions: Counter<u64>,
-    transaction_seconds: Histogram<f64>,
+    server_calls: Histogram<f64>,
+    client_calls: Histogram<f64>,
+    refused: Counter<u64>,
+    opened: Counter<u64>,
+    open: Gauge<f64>,
+    settled: Counter<u64>,
+    due_soon: Gauge<f64>,
+    overdue: Gauge<f64>,
+    deadlines_missed: Counter<u64>,
     attempts: Counter<u64>,
     attempt_seconds: Histogram<f64>,
-    settled: Counter<u64>,
+    waiting: Gauge<f64>,
+    oldest_waiting: Gauge<f64>,
+    needs_attention: Gauge<f64>,
+    breaker: Gauge<f64>,
     leases_lost: Counter<u64>,
-    refused: Counter<u64>,
-    breaker: Gauge<u64>,
-    outage: Gauge<u64>,
-    deadlines_missed: Counter<u64>,
-    due_soon: Gauge<u64>,
-    overdue: Gauge<u64>,
+    transactions: Counter<u64>,
+    transaction_seconds: Histogram<f64>,
+    storage_seconds: Histogram<f64>,
+    outage: Gauge<f64>,
+    collected: Counter<u64>,
+    served: Counter<u64>,
     notices_sent: Counter<u64>,
     notices_waiting: Gauge<f64>,
 }
@@ -38,93 +49,110 @@ static INSTRUMENTS: LazyLock<Instruments> = LazyLock::new(|| Instruments::new(&g
 impl Instruments {
     fn new(meter: &Meter) -> Self {
         Self {
-            transactions: meter
-                .u64_counter("rightful.store.transactions")
-                .with_description("Transactions by name and outcome: committed, repeated, failed")
-                .build(),
-            transaction_seconds: meter
-                .f64_histogram("rightful.store.transaction.duration")
-                .with_description("How long a transaction took, its repetitions included")
-                .with_unit("s")
-                .with_boundaries(TRANSACTION_BOUNDS.to_vec())
-                .build(),
-            attempts: meter
-                .u64_counter("rightful.task.attempts")
-                .with_description("Attempts by downstream, kind and outcome")
-                .build(),
-            attempt_seconds: meter
-                .f64_histogram("rightful.task.attempt.duration")
-                .with_description("How long an attempt took, by downstream and kind")
-                .with_unit("s")
-                .with_boundaries(ATTEMPT_BOUNDS.to_vec())
-                .build(),
-            settled: meter
-                .u64_counter("rightful.cases.settled")
-                .with_description("Cases that ended, by right and reason")
-                .build(),
-            leases_lost: meter
-                .u64_counter("rightful.leases.lost")
-                .with_description("Work that was stopped because somebody else holds its lease")
-                .build(),
-            refused: meter
-                .u64_counter("rightful.calls.refused")
-                .with_description("Calls that were refused because of too much at once, by limit")
-                .build(),
-            breaker: meter
-                .u64_gauge("rightful.downstream.breaker")
-                .with_description("0 closed, 1 half open, 2 open, by downstream")
-                .build(),
-            notices_sent: meter
-                .u64_counter("rightful.notices.sent")
-                .with_description("Notices sent, by webhook and outcome: taken, not_taken, given_up, gone")
-                .build(),
-            notices_waiting: meter
-                .f64_gauge("rightful.notices.oldest_undelivered")
-                .with_description("Age of the oldest notice that a webhook has not taken; 0 if there is none")
-                .with_unit("s")
-                .build(),
-            outage: meter
-                .u64_gauge("rightful.outage")
-                .with_description("1 while the database or the storage fails, by what")
-                .build(),
-            deadlines_missed: meter
-                .u64_counter("rightful.deadlines.missed")
-                .with_description("Ends of clocks that were not met in time, by regime and kind")
-                .build(),
-            due_soon: meter
-                .u64_gauge("rightful.cases.due_soon")
-                .with_description("Cases that are not final and due within policy.warn_before")
-                .build(),
-            overdue: meter
-                .u64_gauge("rightful.cases.overdue")
-                .with_description("Cases that are not final and past their due time")
-                .build(),
+            server_calls: d::SERVER_CALLS.histogram(meter),
+            client_calls: d::CLIENT_CALLS.histogram(meter),
+            refused: d::REFUSED.counter(meter),
+            opened: d::OPENED.counter(meter),
+            open: d::OPEN.gauge(meter),
+            settled: d::SETTLED.counter(meter),
+            due_soon: d::DUE_SOON.gauge(meter),
+            overdue: d::OVERDUE.gauge(meter),
+            deadlines_missed: d::DEADLINES_MISSED.counter(meter),
+            attempts: d::ATTEMPTS.counter(meter),
+            attempt_seconds: d::ATTEMPT_SECONDS.histogram(meter),
+            waiting: d::WAITING.gauge(meter),
+            oldest_waiting: d::OLDEST_WAITING.gauge(meter),
+            needs_attention: d::NEEDS_ATTENTION.gauge(meter),
+            breaker: d::BREAKER.gauge(meter),
+            leases_lost: d::LEASES_LOST.counter(meter),
+            transactions: d::TRANSACTIONS.counter(meter),
+            transaction_seconds: d::TRANSACTION_SECONDS.histogram(meter),
+            storage_seconds: d::STORAGE_SECONDS.histogram(meter),
+            outage: d::OUTAGE.gauge(meter),
+            collected: d::COLLECTED.counter(meter),
+            served: d::SERVED.counter(meter),
+            notices_sent: d::NOTICES_SENT.counter(meter),
+            notices_waiting: d::NOTICES_WAITING.gauge(meter),
         }
     }
 }
 
-/// A transaction of this name ended: `committed`, `repeated` (it will be tried again) or `failed`.
-pub fn transaction(name: &'static str, outcome: &'static str) {
-    let labels = [KeyValue::new("name", name), KeyValue::new("outcome", outcome)];
-    INSTRUMENTS.transactions.add(1, &labels);
+fn label(name: &'static str, value: impl Into<std::borrow::Cow<'static, str>>) -> KeyValue {
+    KeyValue::new(name, value.into())
 }
 
-/// How long a transaction of this name took until it was committed or given up.
-pub fn transaction_took(name: &'static str, took: Duration) {
-    INSTRUMENTS.transaction_seconds.record(took.as_secs_f64(), &[KeyValue::new("name", name)]);
+/// Counts are far below 2^53, where floating point stops telling neighbours apart.
+#[expect(clippy::cast_precision_loss, reason = "see above")]
+const fn number(count: u64) -> f64 {
+    count as f64
+}
+
+/// A call to this method (`rightful.v1.CaseService/OpenCase`) was answered with this code (`OK`, `NOT_FOUND`).
+pub fn server_call(method: &str, code: &'static str, took: Duration) {
+    let labels = [
+        label(GRPC.0, GRPC.1),
+        label("rpc.method", method.to_owned()),
+        label("rpc.response.status_code", code),
+    ];
+    INSTRUMENTS.server_calls.record(took.as_secs_f64(), &labels);
+}
+
+/// A downstream answered a call to this method with this code, or did not in time (`TIMEOUT`).
+pub fn client_call(downstream: &str, method: &'static str, code: &'static str, took: Duration) {
+    let labels = [
+        label(GRPC.0, GRPC.1),
+        label("rpc.method", method),
+        label("rpc.response.status_code", code),
+        label("downstream", downstream.to_owned()),
+    ];
+    INSTRUMENTS.client_calls.record(took.as_secs_f64(), &labels);
+}
+
+/// A transaction of this name ended: `committed`, `repeated` (it will be tried again) or `failed`.
+pub fn transaction(name: &'static str, outcome: &'static str) {
+    INSTRUMENTS.transactions.add(1, &[label("name", name), label("outcome", outcome)]);
+}
+
+/// How long a transaction of this name took until it was committed or given up, on `sqlite` or `postgresql`.
+pub fn transaction_took(system: &'static str, name: &'static str, took: Duration) {
+    let labels = [label("db.system.name", system), label("db.operation.name", name)];
+    INSTRUMENTS.transaction_seconds.record(took.as_secs_f64(), &labels);
+}
+
+/// An operation of the storage ended: `get`, `put`, `delete` or `check`.
+pub fn storage_operation(operation: &'static str, worked: bool, took: Duration) {
+    let outcome = if worked { "worked" } else { "failed" };
+    INSTRUMENTS
+        .storage_seconds
+        .record(took.as_secs_f64(), &[label("operation", operation), label("outcome", outcome)]);
 }
 
 /// An attempt at a task ended: `done`, `refused`, or the reason why it brought nothing.
 pub fn attempt(downstream: &str, kind: &'static str, outcome: &'static str, took: Duration) {
-    let who = [KeyValue::new("downstream", downstream.to_owned()), KeyValue::new("kind", kind)];
+    let who = [label("downstream", downstream.to_owned()), label("kind", kind)];
     INSTRUMENTS.attempt_seconds.record(took.as_secs_f64(), &who);
     let [downstream, kind] = who;
-    INSTRUMENTS.attempts.add(1, &[downstream, kind, KeyValue::new("outcome", outcome)]);
+    INSTRUMENTS.attempts.add(1, &[downstream, kind, label("outcome", outcome)]);
+}
+
+/// So many bytes arrived from this downstream.
+pub fn collected(downstream: &str, bytes: u64) {
+    INSTRUMENTS.collected.add(bytes, &[label("downstream", downstream.to_owned())]);
+}
+
+/// So many bytes of an export were handed out.
+pub fn served(bytes: u64) {
+    INSTRUMENTS.served.add(bytes, &[]);
+}
+
+/// A case of this right was opened.
+pub fn opened(right: &'static str) {
+    INSTRUMENTS.opened.add(1, &[label("right", right)]);
 }
 
 /// A case of this right ended for this reason.
 pub fn settled(right: &'static str, reason: &'static str) {
-    INSTRUMENTS.settled.add(1, &[KeyValue::new("right", right), KeyValue::new("reason", reason)]);
+    INSTRUMENTS.settled.add(1, &[label("right", right), label("reason", reason)]);
 }
 
 /// Work was stopped because its lease is somebody else's.
@@ -134,39 +162,75 @@ pub fn lease_lost() {
 
 /// A call was refused because of this limit.
 pub fn refused(limit: &'static str) {
-    INSTRUMENTS.refused.add(1, &[KeyValue::new("limit", limit)]);
+    INSTRUMENTS.refused.add(1, &[label("limit", limit)]);
 }
 
 /// Where the breaker of a downstream stands: 0 closed, 1 half open, 2 open.
 pub fn breaker(downstream: &str, position: u64) {
-    INSTRUMENTS.breaker.record(position, &[KeyValue::new("downstream", downstream.to_owned())]);
+    INSTRUMENTS.breaker.record(number(position), &[label("downstream", downstream.to_owned())]);
 }
 
 /// Whether `what` fails just now.
 pub fn outage(what: &'static str, fails: bool) {
-    INSTRUMENTS.outage.record(u64::from(fails), &[KeyValue::new("what", what)]);
+    INSTRUMENTS.outage.record(number(u64::from(fails)), &[label("what", what)]);
 }
 
 /// A clock of this regime ended without what it wants: `acknowledge` or `respond`.
 pub fn deadline_missed(regime: &str, kind: &'static str) {
-    let labels = [KeyValue::new("regime", regime.to_owned()), KeyValue::new("kind", kind)];
-    INSTRUMENTS.deadlines_missed.add(1, &labels);
+    INSTRUMENTS.deadlines_missed.add(1, &[label("regime", regime.to_owned()), label("kind", kind)]);
 }
 
 /// How many cases are due soon, and how many are overdue.
 pub fn due(soon: u64, overdue: u64) {
-    INSTRUMENTS.due_soon.record(soon, &[]);
-    INSTRUMENTS.overdue.record(overdue, &[]);
+    INSTRUMENTS.due_soon.record(number(soon), &[]);
+    INSTRUMENTS.overdue.record(number(overdue), &[]);
+}
+
+/// Cases that are alike in what they are counted by.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Alike {
+    /// The state.
+    pub state: &'static str,
+    /// The right.
+    pub right: &'static str,
+    /// The regimes, joined with +; empty for none.
+    pub regimes: String,
+}
+
+/// How many cases there are that are not final. Kinds that were told before and are not now have become none.
+pub fn open_cases(counts: impl IntoIterator<Item = (Alike, u64)>) {
+    static TOLD: Mutex<BTreeSet<Alike>> = Mutex::new(BTreeSet::new());
+    let mut told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
+    let labels = |alike: &Alike| {
+        [label("state", alike.state), label("right", alike.right), label("regimes", alike.regimes.clone())]
+    };
+    let mut now = BTreeSet::new();
+    for (alike, count) in counts {
+        INSTRUMENTS.open.record(number(count), &labels(&alike));
+        now.insert(alike);
+    }
+    for gone in told.difference(&now) {
+        INSTRUMENTS.open.record(0.0, &labels(gone));
+    }
+    // Those that are none now stay known as long as the process: their number is bounded by the configuration.
+    told.extend(now);
+}
+
+/// How much work waits for a downstream, and for how long its oldest, and how much waits for a person.
+pub fn waiting(downstream: &str, tasks: u64, oldest: Duration, needs_attention: u64) {
+    let labels = [label("downstream", downstream.to_owned())];
+    INSTRUMENTS.waiting.record(number(tasks), &labels);
+    INSTRUMENTS.oldest_waiting.record(oldest.as_secs_f64(), &labels);
+    INSTRUMENTS.needs_attention.record(number(needs_attention), &labels);
 }
 
 /// A notice was sent to this webhook: `taken`, `not_taken` (it is sent again), `given_up` or `gone`.
 pub fn notice_sent(webhook: &str, outcome: &'static str) {
-    let labels = [KeyValue::new("webhook", webhook.to_owned()), KeyValue::new("outcome", outcome)];
-    INSTRUMENTS.notices_sent.add(1, &labels);
+    INSTRUMENTS.notices_sent.add(1, &[label("webhook", webhook.to_owned()), label("outcome", outcome)]);
 }
 
 /// How old the oldest notice is that this webhook has not taken.
 pub fn notices_waiting(webhook: &str, age: jiff::SignedDuration) {
-    let labels = [KeyValue::new("webhook", webhook.to_owned())];
+    let labels = [label("webhook", webhook.to_owned())];
     INSTRUMENTS.notices_waiting.record(age.as_secs_f64().max(0.0), &labels);
 }

@@ -7,10 +7,11 @@ use std::{
 };
 
 use opentelemetry::{KeyValue, trace::TracerProvider as _};
-use opentelemetry_otlp::WithExportConfig as _;
+use opentelemetry_appender_tracing::layer::OpenTelemetryTracingBridge;
 use opentelemetry_sdk::{
     Resource,
     error::{OTelSdkError, OTelSdkResult},
+    logs::SdkLoggerProvider,
     trace::{Sampler, SdkTracerProvider},
 };
 use tracing::{Subscriber, level_filters::LevelFilter};
@@ -19,17 +20,16 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _,
 };
 
-use super::meters::{self, Meters};
-
-/// How long one batch of spans or metrics may take to be sent. A collector that is slower loses them; cases do not wait
-/// for it.
-pub(super) const EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
+use super::{
+    exporters::{self, Otlp},
+    meters::{self, Meters},
+};
 
 /// How long the last flush may take: well under the 30 s that Kubernetes gives a pod to end.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Crates whose spans stay out of the traces. The exporter itself runs on them: it would trace its own calls for ever.
-const UNTRACED: [&str; 5] = ["hyper", "h2", "tower", "tonic", "opentelemetry"];
+const UNTRACED: [&str; 6] = ["hyper", "h2", "tower", "tonic", "reqwest", "opentelemetry"];
 
 /// What libraries say below this is detail: they report each try that fails, while rightful says an outage once, and
 /// each migration at each start. A filter that names them has the last word.
@@ -52,12 +52,16 @@ pub struct Settings {
     pub log_format: LogFormat,
     /// What is logged, in the syntax of `tracing_subscriber::EnvFilter`: `info`, `rightful=debug,warn`.
     pub log_filter: String,
-    /// The OTLP collector's gRPC endpoint, such as `http://localhost:4317`. Absent: nothing is exported there.
-    pub otlp_endpoint: Option<String>,
+    /// The OTLP collector. Absent: nothing is exported there.
+    pub otlp: Option<Otlp>,
+    /// The share of traces that is recorded, 0 to 1. A caller that traces has decided already.
+    pub sample_ratio: f64,
     /// Where `GET /metrics` is served for Prometheus; port 0 takes a free one. Absent: nowhere.
     pub metrics_listen: Option<SocketAddr>,
-    /// `service.name` of the exported spans.
+    /// `service.name` of what is exported.
     pub service_name: String,
+    /// `service.instance.id`: tells replicas apart, and one run from the next.
+    pub instance: String,
 }
 
 /// Why telemetry could not be started.
@@ -87,6 +91,7 @@ pub enum Error {
 #[must_use = "what is not yet exported is lost without `shutdown`"]
 pub struct Guard {
     provider: SdkTracerProvider,
+    logs: Option<SdkLoggerProvider>,
     meters: Option<Meters>,
 }
 
@@ -96,7 +101,7 @@ impl Guard {
         Some(self.meters.as_ref()?.scrape.as_ref()?.address())
     }
 
-    /// Sends the remaining spans and metrics and stops the exporters. Takes at most 10 s. Off-thread, because the
+    /// Sends the remaining spans, metrics and logs and stops the exporters. Takes at most 15 s. Off-thread, because the
     /// flush blocks and would starve a runtime with one worker, on which the exporters' own connections live.
     pub async fn shutdown(self) {
         let flush = tokio::task::spawn_blocking(move || {
@@ -107,9 +112,12 @@ impl Guard {
                     "the last metrics were not exported",
                 );
             }
+            if let Some(logs) = self.logs {
+                say(logs.shutdown_with_timeout(SHUTDOWN_TIMEOUT), "the last logs were not exported");
+            }
         });
         if let Err(error) = flush.await {
-            tracing::warn!(%error, "the last spans and metrics were not exported");
+            tracing::warn!(%error, "the last of telemetry was not exported");
         }
     }
 }
@@ -125,15 +133,21 @@ fn say(flushed: OTelSdkResult, consequence: &str) {
 ///
 /// A second call in the same process (as tests make) changes nothing; its guard has nothing to flush.
 pub fn start(settings: &Settings) -> Result<Guard, Error> {
-    let filter = EnvFilter::try_new(format!("{QUIET},{}", settings.log_filter))?;
+    let filter = || EnvFilter::try_new(format!("{QUIET},{}", settings.log_filter));
     let provider = provider(settings)?;
     let meters = meters::start(settings, resource(settings))?;
+    let logs = loggers(settings)?;
+    let sent = logs.as_ref().map(|logs| {
+        let wanted = Targets::new().with_default(LevelFilter::TRACE).with_targets(untraced());
+        Ok::<_, Error>(OpenTelemetryTracingBridge::new(logs).with_filter(filter()?).with_filter(wanted))
+    });
     let subscriber = tracing_subscriber::registry()
-        .with(log_layer(settings.log_format).with_filter(filter))
-        .with(trace_layer(&provider));
+        .with(log_layer(settings.log_format).with_filter(filter()?))
+        .with(trace_layer(&provider))
+        .with(sent.transpose()?);
     // The only failure is that a subscriber is there already, which is what the second call means.
     let _ = subscriber.try_init();
-    Ok(Guard { provider, meters })
+    Ok(Guard { provider, logs, meters })
 }
 
 fn log_layer<S>(format: LogFormat) -> Box<dyn Layer<S> + Send + Sync>
@@ -148,29 +162,39 @@ where
     }
 }
 
-/// Who the spans and metrics are of.
+/// Who the spans, metrics and logs are of. The builder has read `OTEL_RESOURCE_ATTRIBUTES` already, where a platform says
+/// what it knows (OpenTelemetry, "Environment Variable Specification"): the pod, the cluster, the environment.
 fn resource(settings: &Settings) -> Resource {
     Resource::builder()
         .with_service_name(settings.service_name.clone())
-        .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
+        .with_attributes([
+            KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
+            KeyValue::new("service.instance.id", settings.instance.clone()),
+        ])
         .build()
 }
 
 fn provider(settings: &Settings) -> Result<SdkTracerProvider, Error> {
     let builder = SdkTracerProvider::builder().with_resource(resource(settings));
-    let Some(endpoint) = &settings.otlp_endpoint else {
+    let Some(otlp) = &settings.otlp else {
         // Ids are made and handed on, nothing is recorded; a caller's decision to sample is passed to the downstreams.
         return Ok(builder.with_sampler(Sampler::ParentBased(Box::new(Sampler::AlwaysOff))).build());
     };
-    let exporter = opentelemetry_otlp::SpanExporter::builder()
-        .with_tonic()
-        .with_endpoint(endpoint)
-        .with_timeout(EXPORT_TIMEOUT)
-        .build()?;
+    let own = Sampler::TraceIdRatioBased(settings.sample_ratio);
     Ok(builder
-        .with_sampler(Sampler::ParentBased(Box::new(Sampler::AlwaysOn)))
-        .with_batch_exporter(exporter)
+        .with_sampler(Sampler::ParentBased(Box::new(own)))
+        .with_batch_exporter(exporters::spans(otlp)?)
         .build())
+}
+
+fn loggers(settings: &Settings) -> Result<Option<SdkLoggerProvider>, Error> {
+    let Some(otlp) = settings.otlp.as_ref().filter(|otlp| otlp.logs) else { return Ok(None) };
+    let builder = SdkLoggerProvider::builder().with_resource(resource(settings));
+    Ok(Some(builder.with_batch_exporter(exporters::logs(otlp)?).build()))
+}
+
+fn untraced() -> [(&'static str, LevelFilter); UNTRACED.len()] {
+    UNTRACED.map(|target| (target, LevelFilter::OFF))
 }
 
 /// The layer that turns spans into OpenTelemetry spans. It ignores the log filter: quiet logs are no reason to break
@@ -179,48 +203,47 @@ pub(super) fn trace_layer<S>(provider: &SdkTracerProvider) -> impl Layer<S> + Se
 where
     S: Subscriber + for<'span> LookupSpan<'span> + Send + Sync,
 {
-    let wanted = Targets::new()
-        .with_default(LevelFilter::INFO)
-        .with_targets(UNTRACED.map(|target| (target, LevelFilter::OFF)));
+    let wanted = Targets::new().with_default(LevelFilter::INFO).with_targets(untraced());
     tracing_opentelemetry::layer().with_tracer(provider.tracer("rightful")).with_filter(wanted)
 }
 
 #[cfg(test)]
 pub(super) fn quiet_provider() -> SdkTracerProvider {
-    provider(&Settings {
-        log_format: LogFormat::Text,
+    provider(&quiet()).expect("nothing to connect to")
+}
+
+#[cfg(test)]
+fn quiet() -> Settings {
+    Settings {
+        log_format: LogFormat::Json,
         log_filter: "off".into(),
-        otlp_endpoint: None,
+        otlp: None,
+        sample_ratio: 1.0,
         metrics_listen: None,
         service_name: "test".into(),
-    })
-    .expect("nothing to connect to")
+        instance: "one".into(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    fn settings(filter: &str, endpoint: Option<&str>) -> Settings {
-        Settings {
-            log_format: LogFormat::Json,
-            log_filter: filter.into(),
-            otlp_endpoint: endpoint.map(Into::into),
-            metrics_listen: None,
-            service_name: "test".into(),
-        }
-    }
+    use super::{super::Protocol, *};
 
     #[tokio::test]
     async fn starting_twice_is_harmless() {
-        start(&settings("off", None)).unwrap().shutdown().await;
-        start(&settings("off", None)).unwrap().shutdown().await;
+        start(&quiet()).unwrap().shutdown().await;
+        start(&quiet()).unwrap().shutdown().await;
     }
 
     #[tokio::test]
     async fn bad_settings_are_errors() {
-        assert!(matches!(start(&settings("a=b=c", None)), Err(Error::Filter(_))));
-        assert!(matches!(start(&settings("off", Some("not a url"))), Err(Error::Exporter(_))));
+        let filtered = Settings { log_filter: "a=b=c".into(), ..quiet() };
+        assert!(matches!(start(&filtered), Err(Error::Filter(_))));
+        for protocol in [Protocol::Grpc, Protocol::Http] {
+            let otlp = Otlp { endpoint: "not a url".into(), protocol, logs: true };
+            let result = start(&Settings { otlp: Some(otlp), ..quiet() });
+            assert!(matches!(result, Err(Error::Exporter(_))));
+        }
     }
 
     #[test]

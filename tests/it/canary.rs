@@ -13,7 +13,7 @@ use serde_json::json;
 use tonic::Code;
 
 use crate::{
-    harness::{Builder, Database, Receiver, World, opening, subject, task},
+    harness::{Builder, Collector, Database, Receiver, World, opening, subject, task},
     puppet::{Fault, Method, Person, Profile, category, ground},
 };
 
@@ -91,10 +91,12 @@ fn excerpt(bytes: &[u8], needle: &str) -> String {
 #[tokio::test]
 async fn personal_data_stands_nowhere_in_clear() {
     let email = format!("{CANARY}@example.org");
-    let receiver = Receiver::start().await;
+    let (receiver, collector) = (Receiver::start().await, Collector::start().await);
     let mut world = Builder::new(services())
         .binary()
         .set("telemetry.log_filter", "\"trace\"")
+        .set("telemetry.otlp_endpoint", &format!("\"{}\"", collector.endpoint()))
+        .set("telemetry.otlp_logs", "true")
         .entry(&receiver.entry("crm", ""))
         .start()
         .await;
@@ -112,6 +114,14 @@ async fn personal_data_stands_nowhere_in_clear() {
 
     // While it runs, with the write-ahead log and all; and after it has ended.
     assert_nowhere(&world).await;
+    // What telemetry held back is sent when it ends in order.
+    world.stop().await;
+    let sent = collector.everything();
+    for expected in ["rightful.v1.CaseService/OpenCase", "rightful.downstream.v1.SubjectDataService/Erase"] {
+        assert!(sent.contains(expected), "{expected} was looked at");
+    }
+    assert!(!sent.contains(CANARY), "telemetry names somebody: {}", excerpt(sent.as_bytes(), CANARY));
+    world.start_server().await;
     world.kill().await;
     assert_nowhere(&world).await;
 }

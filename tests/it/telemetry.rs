@@ -2,10 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use opentelemetry_proto::tonic::trace::v1::Span;
-use rightful::proto::{
-    downstream::v1::Right,
-    v1::{Case, CaseReason},
+use opentelemetry_proto::tonic::trace::v1::{Span, span::SpanKind};
+use rightful::{
+    proto::{
+        downstream::v1::Right,
+        v1::{Case, CaseReason},
+    },
+    telemetry::declared::{self, Declared},
 };
 
 use crate::{
@@ -56,19 +59,25 @@ fn assert_one_trace(world: &World, spans: &[Span]) {
     let open: Vec<&&Span> = ours.iter().filter(|span| opened(span)).collect();
     let [open] = open[..] else { panic!("one OpenCase in the caller's trace, not {}", open.len()) };
     assert_eq!(hex::encode(&open.parent_span_id), CALLER);
-    assert_eq!(attribute(open, "rpc.method"), "OpenCase");
+    assert_eq!(attribute(open, "rpc.method"), "rightful.v1.CaseService/OpenCase");
+    assert_eq!(attribute(open, "rpc.response.status_code"), "OK");
     for name in world.names() {
         let below: Vec<&Span> = task(spans, &name).collect();
         assert!(!below.is_empty(), "{name} was collected");
         for span in &below {
             assert_eq!((&span.trace_id, &span.parent_span_id), (&open.trace_id, &open.span_id), "{span:?}");
         }
-        // What the downstream was told is the span of the attempt that asked it.
+        // What the downstream was told is the span of the call, which is below that of the attempt that made it.
         let call = world.puppet(&name).calls(Method::Collect).pop().expect("it was asked");
-        let parents: Vec<String> =
-            below.iter().map(|span| format!("00-{TRACE}-{}-01", hex::encode(&span.span_id))).collect();
         let told = call.traceparent.expect("it was told of the trace");
-        assert!(parents.contains(&told), "{told} is not among {parents:?}");
+        let asked = spans.iter().find(|span| told == format!("00-{TRACE}-{}-01", hex::encode(&span.span_id)));
+        let asked = asked.unwrap_or_else(|| panic!("{told} is no span of ours"));
+        assert_eq!(attribute(asked, "rpc.method"), "rightful.downstream.v1.SubjectDataService/Collect");
+        assert_eq!(asked.kind, SpanKind::Client as i32);
+        assert!(
+            below.iter().any(|span| span.span_id == asked.parent_span_id),
+            "{asked:?} is below none of {below:?}"
+        );
     }
     let settling = spans.iter().find(|span| settled(span)).expect("it was waited for");
     assert_eq!((&settling.trace_id, &settling.parent_span_id), (&open.trace_id, &open.span_id));
@@ -107,16 +116,51 @@ async fn the_trace_goes_on_after_a_crash() {
     world.finish().await;
 }
 
-#[tokio::test]
-async fn metrics_are_sent_to_the_collector_at_the_latest_at_the_end() {
-    let collector = Collector::start().await;
-    let world = observed(&collector).await;
+/// Runs a case, ends, and sees that all three signals have come, without a person in them.
+async fn assert_everything_comes(collector: &Collector, protocol: &str) {
+    let endpoint = format!("\"{}\"", collector.endpoint());
+    let world = Builder::new(people_services()).binary().set("telemetry.otlp_endpoint", &endpoint);
+    let world = world.set("telemetry.otlp_protocol", protocol).set("telemetry.otlp_logs", "true");
+    let world = world.set("telemetry.log_filter", "\"trace\"").start().await;
     world.run(Right::Erasure, &[ADA]).await;
     world.finish().await;
     let metrics = collector.metrics();
     for name in ["rightful.store.transactions", "rightful.task.attempts", "rightful.cases.settled"] {
         assert!(metrics.contains(name), "no {name} among {metrics:?}");
     }
+    collector.spans("the last span", |spans| spans.iter().any(settled)).await;
+    let logs = collector.logs();
+    assert!(logs.iter().any(|line| line.trace_id.len() == 16), "no line belongs to a trace: {logs:?}");
+    assert!(!format!("{logs:?}").contains("ada@example"), "a line names a person");
+    for key in ["service.name", "service.version", "service.instance.id"] {
+        assert!(collector.resources().contains(key), "{key}");
+    }
+}
+
+#[tokio::test]
+async fn metrics_and_logs_are_sent_to_the_collector_at_the_latest_at_the_end() {
+    assert_everything_comes(&Collector::start().await, "\"grpc\"").await;
+}
+
+#[tokio::test]
+async fn a_collector_is_spoken_to_over_http_as_well() {
+    assert_everything_comes(&Collector::start_http().await, "\"http\"").await;
+}
+
+#[tokio::test]
+async fn traces_that_are_not_sampled_are_not_recorded() {
+    let collector = Collector::start().await;
+    let endpoint = format!("\"{}\"", collector.endpoint());
+    let world = Builder::new(people_services()).binary().set("telemetry.otlp_endpoint", &endpoint);
+    let world = world.set("telemetry.sample_percent", "0").start().await;
+    world.run(Right::Access, &[ADA]).await;
+    let traced = open_traced(&world).await;
+    world.settled(&traced.case_id).await;
+    world.finish().await;
+    let spans = collector.spans("the traced call", |spans| spans.iter().any(opened)).await;
+    let calls = spans.iter().filter(|span| opened(span));
+    let seen: BTreeSet<String> = calls.map(|span| hex::encode(&span.trace_id)).collect();
+    assert_eq!(seen, BTreeSet::from([TRACE.to_owned()]), "only what the caller wanted to be traced");
 }
 
 /// What a scraper gets, by series: `name{label="value"}` and its value. Fails unless it is well-formed.
@@ -166,10 +210,21 @@ async fn a_scrape_shows_what_happened_in_the_format_of_prometheus() {
     assert!((settled - 1.0).abs() < f64::EPSILON, "{body}");
     let attempts = of("rightful_task_attempts_total", &["downstream=\"billing\"", "kind=\"collect\""]);
     assert!((attempts - 1.0).abs() < f64::EPSILON, "{body}");
+    let labels = ["rpc_method=\"rightful.v1.CaseService/OpenCase\"", "rpc_response_status_code=\"OK\""];
+    let calls = of("rpc_server_call_duration_seconds_count", &labels);
+    assert!((calls - 1.0).abs() < f64::EPSILON, "{body}");
+    assert!(of("rpc_client_call_duration_seconds_count", &["downstream=\"billing\""]) >= 2.0, "{body}");
+    assert!(of("rightful_collected_bytes_total", &["downstream=\"billing\""]) > 0.0, "{body}");
     assert!(of("rightful_store_transactions_total", &["outcome=\"committed\""]) >= 1.0, "{body}");
     assert!(of("rightful_task_attempt_duration_seconds_count", &[]) >= 4.0, "{body}");
     let names: BTreeSet<&str> = series.keys().filter_map(|key| key.split('{').next()).collect();
     assert!(names.contains("target_info"), "{names:?}");
+    let declared: BTreeSet<String> = declared::ALL.iter().map(Declared::prometheus).collect();
+    for name in names.into_iter().filter(|name| *name != "target_info") {
+        let family =
+            ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
+        assert!(declared.contains(family), "{name} is not declared");
+    }
     assert!(!body.contains("ada@") && !body.contains(&case.case_id), "labels are names of a closed list");
     let (head, _) = get(&world.metrics(), "/").await;
     assert!(head.starts_with("HTTP/1.1 404"), "{head}");

@@ -3,7 +3,9 @@
 //! Each fault says what to do about it.
 
 mod layers;
+mod metrics;
 mod paths;
+mod printed;
 mod promises;
 mod rights;
 mod source;

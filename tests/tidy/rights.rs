@@ -1,7 +1,7 @@
 //! `docs/rights.md`: right × regime → clock, steps, outcome and proof. The clocks come from the built-in table, the steps
 //! and how they end from the planner and the completeness statement; so the page cannot say what the code does not do.
 
-use std::{collections::BTreeSet, env, fmt::Write as _, fs};
+use std::{collections::BTreeSet, fmt::Write as _};
 
 use jiff::Timestamp;
 use rightful::{
@@ -17,11 +17,7 @@ use rightful::{
 };
 use uuid::Uuid;
 
-use crate::report;
-
-const DOCUMENT: &str = "docs/rights.md";
-/// Set to 1 to write the document instead of comparing it.
-const WRITE: &str = "RIGHTFUL_WRITE_DOCS";
+use crate::printed;
 
 /// What a task of this kind does, step by step (`engine::attempt`).
 const fn steps(kind: TaskKind) -> &'static str {
@@ -117,7 +113,7 @@ fn clock(row: &Row) -> String {
     text.replace('_', " ")
 }
 
-fn printed(today: Timestamp) -> String {
+fn page(today: Timestamp) -> String {
     let handling = Config::default().handling;
     let mut text = String::from(
         "# Rights\n\nPrinted from `regimes.toml` and `src/domain/` by `tests/tidy/rights.rs`; do not edit. To print it \
@@ -161,18 +157,5 @@ fn printed(today: Timestamp) -> String {
 fn the_page_of_rights_is_what_the_code_does() {
     // A day on which every row of the table is in force; the page does not change with the day of a run.
     let today: Timestamp = "2027-06-01T12:00:00Z".parse().expect("it is a time");
-    let printed = printed(today);
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the product reads its environment in config; this is a test"
-    )]
-    if env::var(WRITE).is_ok_and(|value| value == "1") {
-        fs::write(DOCUMENT, &printed).expect("the page can be written");
-    }
-    let written = fs::read_to_string(DOCUMENT).unwrap_or_default();
-    if written != printed {
-        report(&[format!(
-            "{DOCUMENT} is not what is printed: run RIGHTFUL_WRITE_DOCS=1 cargo test --test tidy"
-        )]);
-    }
+    printed::compare("docs/rights.md", &page(today));
 }

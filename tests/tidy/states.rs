@@ -1,15 +1,11 @@
 //! The lives of cases and tasks: their tables are complete, agree with their documentation, and stand in
 //! `docs/states.md`.
 
-use std::{collections::BTreeSet, env, fmt::Write as _, fs};
+use std::{collections::BTreeSet, fmt::Write as _, fs};
 
 use rightful::domain::{CaseEvent, CaseState, TaskEvent, TaskState};
 
-use crate::{report, source};
-
-const DOCUMENT: &str = "docs/states.md";
-/// Set to 1 to write the document instead of comparing it.
-const WRITE: &str = "RIGHTFUL_WRITE_DOCS";
+use crate::{printed, report, source};
 
 /// A machine as plain names: what there is, and every pair's answer.
 struct Table {
@@ -228,17 +224,6 @@ fn the_printed_states_are_those_of_the_code() {
     let intro = "# States\n\nPrinted from `src/domain/` by `tests/tidy/states.rs`; do not edit. To print it again: \
                  `RIGHTFUL_WRITE_DOCS=1 cargo test --test tidy`.\n\n● a case or task starts here. ■ nothing more \
                  happens by itself, save that a case expires. `·` is refused and changes nothing.\n";
-    let printed = format!("{intro}\n{}\n{}", cases().markdown(), tasks().markdown());
-    let file = source::top().join(DOCUMENT);
-    if asked_to_write() {
-        fs::create_dir_all(file.parent().expect("it lies in a folder")).expect("docs/ can be made");
-        fs::write(&file, &printed).expect("the document can be written");
-    }
-    let written = fs::read_to_string(&file).unwrap_or_default();
-    assert!(written == printed, "{DOCUMENT} is not what the code does: run with {WRITE}=1 to print it again");
-}
-
-#[expect(clippy::disallowed_methods, reason = "a switch of this test alone")]
-fn asked_to_write() -> bool {
-    env::var(WRITE).is_ok_and(|value| value == "1")
+    let text = format!("{intro}\n{}\n{}", cases().markdown(), tasks().markdown());
+    printed::compare("docs/states.md", &text);
 }
