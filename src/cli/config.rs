@@ -191,6 +191,7 @@ fn handling(handling: &Handling, say: &mut dyn FnMut(&str, &dyn Display)) {
     let rights: Vec<&str> = handling.approval.iter().map(|right| right.as_str()).collect();
     say("policy.approval", &rights.join(", "));
     say("policy.confirmation_window", &format!("{:#}", handling.confirmation_window));
+    say("policy.processor", &handling.processor);
     say("clocks.table", &format!("{} regimes", handling.table.regimes.len()));
     say("clocks.zone", &handling.table.zone);
     say("clocks.holidays", &handling.table.controller_holidays);

@@ -10,6 +10,7 @@ use crate::domain::{
     clock::{Promise, Table, Term},
     decision::WhenDue,
     handling::Handling,
+    processor::ProcessorPolicy,
     verification::{Assurance, EvidenceKind, Policy, Rule},
 };
 
@@ -58,6 +59,7 @@ pub(super) fn handling(settings: &mut Settings, respond_within: &Period) -> Hand
             SignedDuration::ZERO,
             SignedDuration::ZERO..=WINDOW_MOST,
         ),
+        processor: settings.parsed("policy.processor", ProcessorPolicy::Forward, "must be forward or answer"),
         table,
     }
 }

@@ -43,7 +43,8 @@ pub(super) fn capabilities(settings: &mut Settings, at: &str) -> Capabilities {
         }
         categories.push(category);
     }
-    Capabilities { title, understands, rights, categories, ..Capabilities::default() }
+    let processor_for = settings.text_if_any(&format!("{at}.processor_for"), TEXT_BYTES_MAX);
+    Capabilities { title, understands, rights, categories, processor_for, ..Capabilities::default() }
 }
 
 fn category(settings: &mut Settings, at: &str) -> Category {

@@ -83,6 +83,16 @@ impl Settings {
         text
     }
 
+    /// The same, where it may be left out or empty.
+    pub(super) fn text_if_any(&mut self, key: &str, bytes_max: usize) -> Option<String> {
+        let text = self.optional(key).filter(|text| !text.is_empty())?;
+        if text.len() > bytes_max || text.chars().any(char::is_control) {
+            let rule = format!("must be a text of at most {bytes_max} bytes without control characters");
+            self.fault(key, rule);
+        }
+        Some(text)
+    }
+
     /// A value that parses.
     pub(super) fn parsed<T: FromStr + Clone>(&mut self, key: &str, default: T, rule: &str) -> T {
         let Some(text) = self.optional(key) else { return default };

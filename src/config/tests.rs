@@ -164,11 +164,12 @@ fn webhooks_are_checked_one_by_one() {
 #[test]
 fn manual_downstreams_describe_themselves() {
     let text = "[[downstream]]\nname = 'archive'\nkind = 'manual'\nunderstands = ['email']\nrights = ['access']\n\
-                [[downstream.category]]\nname = 'letters'\npurposes = ['evidence']\nretention = 'P7Y'\n\
+                processor_for = 'Acme'\n[[downstream.category]]\nname = 'letters'\npurposes = ['evidence']\nretention = 'P7Y'\n\
                 retention_ground = 'legal_obligation'";
     let config = from(text).unwrap();
     let said = config.downstreams[0].manual.as_ref().unwrap();
     assert_eq!((said.title.as_str(), said.understands.len(), said.rights.len()), ("Archive", 1, 1));
+    assert_eq!(said.processor_for.as_deref(), Some("Acme"));
     assert!(said.category("letters").unwrap().retention.ground.is_some());
     let bad = "[[downstream]]\nname = 'a'\nkind = 'manual'\nendpoint = 'http://a:1'\nrights = ['all']\n\
                [[downstream]]\nname = 'b'\nkind = 'paper'\n\

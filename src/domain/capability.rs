@@ -28,6 +28,9 @@ pub struct Capabilities {
     /// Whether it can be swept. Descriptions of older versions do not say.
     #[serde(default)]
     pub supports_sweep: bool,
+    /// The controller for whom it holds its data, if it is not ours. Descriptions of older versions do not say.
+    #[serde(default)]
+    pub processor_for: Option<String>,
 }
 
 impl Capabilities {

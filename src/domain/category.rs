@@ -36,6 +36,8 @@ named! {
         LegalHold = "legal_hold",
         /// Another statutory exemption.
         StatutoryExemption = "statutory_exemption",
+        /// Held for another controller.
+        Processor = "processor",
     }
 }
 

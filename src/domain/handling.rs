@@ -9,6 +9,7 @@ use super::{
     clock::{Clocks, Promise, Table},
     decision::WhenDue,
     fault::Fault,
+    processor::ProcessorPolicy,
     verification,
 };
 
@@ -31,6 +32,8 @@ pub struct Handling {
     pub verification_expires: Period,
     /// The rights whose cases somebody has to approve.
     pub approval: BTreeSet<Right>,
+    /// What becomes of what downstreams hold for other controllers.
+    pub processor: ProcessorPolicy,
     /// How long after its approval an erasure begins.
     pub confirmation_window: SignedDuration,
 }

@@ -27,6 +27,7 @@ pub mod outcome;
 pub mod particulars;
 pub mod plan;
 pub mod proceedings;
+pub mod processor;
 pub mod retention;
 pub mod retry;
 pub mod right;

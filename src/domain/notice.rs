@@ -13,6 +13,7 @@
 //! | case.cancel | case.cancelled |
 //! | case.release | case.released: what was retained is erased now |
 //! | task.give_up | task.needs_attention |
+//! | task.forward | task.forwarded: tell the controller for whom the downstream holds its data |
 //! | task.accept of a manual downstream | task.awaits_person |
 //!
 //! Everything else is nobody's business but the history's.
@@ -22,7 +23,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Case, CaseId, CaseReason, CaseState, Right, Task, TaskId, TaskKind, TaskReason, caller::OWN};
+use super::{
+    Case, CaseId, CaseReason, CaseState, Ground, Right, Task, TaskId, TaskKind, TaskReason, caller::OWN,
+};
 
 named! {
     /// What a notice says. In CloudEvents `rightful.` stands before it and `.v1` behind.
@@ -57,6 +60,8 @@ named! {
         TaskNeedsAttention = "task.needs_attention",
         /// A task of a manual downstream waits for a person to do it.
         TaskAwaitsPerson = "task.awaits_person",
+        /// A downstream holds its data for another controller, who has to be told.
+        TaskForwarded = "task.forwarded",
     }
 }
 
@@ -109,6 +114,9 @@ pub struct TaskFacts {
     pub kind: TaskKind,
     /// Why it is where it is.
     pub reason: Option<TaskReason>,
+    /// On which ground it is not asked. Notices of older versions do not say.
+    #[serde(default)]
+    pub ground: Option<Ground>,
 }
 
 impl Facts {
@@ -119,6 +127,7 @@ impl Facts {
             downstream: task.downstream.clone(),
             kind: task.kind(),
             reason: task.reason,
+            ground: task.refusal.clone(),
         };
         Self {
             request_id: case.request_id.clone(),
@@ -154,6 +163,7 @@ pub fn of_event(event: &str, case: &Case, task: Option<&Task>) -> Vec<NoticeType
         "case.cancel" => vec![T::CaseCancelled],
         "case.release" => vec![T::CaseReleased],
         "task.give_up" => vec![T::TaskNeedsAttention],
+        "task.forward" => vec![T::TaskForwarded],
         "task.accept" if task.and_then(|task| task.reason) == Some(TaskReason::AwaitsPerson) => {
             vec![T::TaskAwaitsPerson]
         }

@@ -11,7 +11,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Ask, Capabilities, IdentifierKind, Right, TaskReason, TaskState, Wish};
+use super::{Ask, Capabilities, Ground, IdentifierKind, Right, TaskReason, TaskState, Wish, processor};
 
 /// A registered downstream, with its capabilities if it has ever described itself.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +20,8 @@ pub struct Registered<'a> {
     pub name: &'a str,
     /// What it said.
     pub capabilities: Option<&'a Capabilities>,
+    /// Set if what is asked of it is left to another controller, for whom it holds its data.
+    pub controller: Option<&'a str>,
 }
 
 /// A task to be.
@@ -35,6 +37,8 @@ pub struct Planned {
     pub state: TaskState,
     /// Why it is skipped or needs attention.
     pub reason: Option<TaskReason>,
+    /// The ground of a skip that has one.
+    pub ground: Option<Ground>,
     /// Positions in the plan of those that come first.
     pub waits_for: Vec<usize>,
 }
@@ -55,6 +59,7 @@ pub fn plan(wish: &Wish<'_>, registered: &[Registered<'_>]) -> Vec<Planned> {
     let Wish { right, known, .. } = *wish;
     let targets: Vec<(&str, &Capabilities)> = registered
         .iter()
+        .filter(|downstream| downstream.controller.is_none())
         .filter_map(|downstream| Some((downstream.name, downstream.capabilities?)))
         .filter(|(name, capabilities)| wish.unasked(name, capabilities).is_none())
         .collect();
@@ -115,7 +120,12 @@ fn resolvers<'a>(known: &Kinds, wanted: &Kinds, registered: &[Registered<'a>]) -
                 .cloned()
                 .collect();
             let scheduled = found.iter().any(|resolver| resolver.name == downstream.name);
-            if scheduled || provides.is_empty() || capabilities.understands.is_disjoint(&reachable) {
+            let is_others = downstream.controller.is_some();
+            if scheduled
+                || is_others
+                || provides.is_empty()
+                || capabilities.understands.is_disjoint(&reachable)
+            {
                 continue;
             }
             let waits_for = if capabilities.understands.is_disjoint(known) {
@@ -147,6 +157,7 @@ fn resolve_task(resolver: &Resolver<'_>) -> Planned {
         understands: resolver.understands.clone(),
         state: if resolver.waits_for.is_empty() { TaskState::Pending } else { TaskState::Blocked },
         reason: None,
+        ground: None,
         waits_for: resolver.waits_for.clone(),
     }
 }
@@ -163,6 +174,8 @@ fn target_task(wish: &Wish<'_>, downstream: &Registered<'_>, resolvers: &[Resolv
         None if !scope.includes(downstream.name) => (TaskState::Skipped, Some(TaskReason::OutOfScope)),
         None => (TaskState::NeedsAttention, Some(TaskReason::NotDescribed)),
         Some(capabilities) => match wish.unasked(downstream.name, capabilities) {
+            Some(TaskReason::OutOfScope) => (TaskState::Skipped, Some(TaskReason::OutOfScope)),
+            _ if downstream.controller.is_some() => (TaskState::Skipped, Some(TaskReason::HeldForAnother)),
             Some(reason) => (TaskState::Skipped, Some(reason)),
             None if unknown => (TaskState::Skipped, Some(TaskReason::NoKnownIdentifier)),
             None if waits_for.is_empty() => (TaskState::Pending, None),
@@ -175,7 +188,9 @@ fn target_task(wish: &Wish<'_>, downstream: &Registered<'_>, resolvers: &[Resolv
     waits_for.sort_unstable();
     waits_for.dedup();
     let understands = capabilities.understands.clone();
-    Planned { downstream: downstream.name.to_owned(), ask, understands, state, reason, waits_for }
+    let is_forwarded = reason == Some(TaskReason::HeldForAnother);
+    let ground = downstream.controller.filter(|_| is_forwarded).map(processor::ground);
+    Planned { downstream: downstream.name.to_owned(), ask, understands, state, reason, ground, waits_for }
 }
 
 /// Those who provide nothing first, then the resolvers from the last round to the first.

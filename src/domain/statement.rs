@@ -33,6 +33,8 @@ named! {
         Refused = "refused",
         /// It could not be asked, or did not answer usably.
         Failed = "failed",
+        /// It holds its data for another controller, to whom the request is left.
+        Forwarded = "forwarded",
         /// It was not asked.
         NotAsked = "not_asked",
     }
@@ -57,7 +59,7 @@ pub struct Statement {
     pub standing: Standing,
     /// Why, where the standing alone does not say it.
     pub reason: Option<TaskReason>,
-    /// The ground of a refusal.
+    /// The ground of a refusal, or of leaving it to another controller.
     pub ground: Option<Ground>,
     /// What stands behind its outcomes, where there are any.
     pub proof: Option<Proof>,
@@ -86,6 +88,7 @@ fn of_task(task: &Task) -> Statement {
         (TaskState::Done, _) if found_any => Standing::Collected,
         (TaskState::Done, _) => Standing::Withheld,
         (TaskState::Skipped, _) if by_person => Standing::Waived,
+        (TaskState::Skipped, _) if task.reason == Some(TaskReason::HeldForAnother) => Standing::Forwarded,
         (TaskState::Skipped, _) => Standing::NotAsked,
         (TaskState::Refused, _) => Standing::Refused,
         (_, _)

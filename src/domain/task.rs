@@ -112,6 +112,8 @@ named! {
         AwaitsPerson = "awaits_person",
         /// A person finished, waived or refused it.
         ResolvedByPerson = "resolved_by_person",
+        /// The downstream holds its data for another controller, to whom the request is left.
+        HeldForAnother = "held_for_another",
     }
 }
 
@@ -332,7 +334,7 @@ pub struct Task {
     pub last_error: Option<String>,
     /// What is known by category.
     pub results: Vec<CategoryResult>,
-    /// The ground of a refusal.
+    /// The ground of a refusal, or of a skip that has one.
     pub refusal: Option<Ground>,
 }
 

@@ -118,6 +118,7 @@ const fn ground_code(code: GroundCode) -> v1::GroundCode {
         GroundCode::Excessive => v1::GroundCode::Excessive,
         GroundCode::LegalHold => v1::GroundCode::LegalHold,
         GroundCode::StatutoryExemption => v1::GroundCode::StatutoryExemption,
+        GroundCode::Processor => v1::GroundCode::Processor,
     }
 }
 

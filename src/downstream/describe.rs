@@ -54,6 +54,10 @@ pub(super) fn capabilities(
             .take("backup_horizon", backup_horizon(response.backup_horizon))
             .flatten(),
         supports_sweep: response.supports_retention_sweep,
+        processor_for: faults
+            .take("processor_for", convert::text("", response.processor_for, TEXT_BYTES_MAX))
+            .map(|controller| controller.trim().to_owned())
+            .filter(|controller| !controller.is_empty()),
         parallel_calls: response.limits.map_or(0, |limits| limits.parallel_calls),
     };
     faults.or(capabilities).map_err(|faults| Failure::bad_fields("Describe", &faults))

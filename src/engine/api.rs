@@ -139,6 +139,8 @@ pub struct PreviewTask {
     pub state: TaskState,
     /// Why.
     pub reason: Option<TaskReason>,
+    /// The ground of a skip that has one.
+    pub ground: Option<Ground>,
     /// Positions of those that come first.
     pub waits_for: Vec<usize>,
     /// What a dry run answered, or why there is none. Absent for tasks that change nothing.

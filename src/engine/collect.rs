@@ -66,11 +66,9 @@ impl Attempt {
         let sink = Sink::Count(Counter::looking(probes, Box::new(digest.clone())));
         let collected = self.drain(sink, Vec::new(), Counts::default()).await?;
         let mut results = self.complete(collected.results);
-        if matches!(self.task.ask, Ask::Rectify { .. }) {
-            // Of a record that is known but for one value, the plain digest would tell the value.
-            for result in &mut results {
-                result.found.digest = digest(&result.found.digest);
-            }
+        // Of a record that is known but for one value, the plain digest would tell the value.
+        for result in &mut results {
+            result.found.digest = digest(&result.found.digest);
         }
         Ok(results)
     }

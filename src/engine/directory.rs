@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Check, DownstreamView, Engine, Error};
 use crate::{
-    domain::{BreakerState, Capabilities, Lane, plan::Registered},
+    domain::{BreakerState, Capabilities, Lane, plan::Registered, processor::ProcessorPolicy},
     downstream::Registry,
     store::Store,
     telemetry::metrics,
@@ -77,10 +77,15 @@ impl Directory {
 }
 
 /// The planner's view of a snapshot.
-pub(super) fn registered(known: &BTreeMap<String, Known>) -> Vec<Registered<'_>> {
+pub(super) fn registered(known: &BTreeMap<String, Known>, policy: ProcessorPolicy) -> Vec<Registered<'_>> {
     known
         .iter()
-        .map(|(name, known)| Registered { name, capabilities: known.capabilities.as_deref() })
+        .map(|(name, known)| {
+            let capabilities = known.capabilities.as_deref();
+            let controller = capabilities.and_then(|capabilities| capabilities.processor_for.as_deref());
+            let controller = controller.filter(|_| policy == ProcessorPolicy::Forward);
+            Registered { name, capabilities, controller }
+        })
         .collect()
 }
 

@@ -20,6 +20,7 @@ mod download;
 mod due;
 mod error;
 mod expire;
+mod guardian;
 mod hold;
 mod judge;
 mod lane;

@@ -25,7 +25,8 @@ impl Engine {
     /// The plan, as of what is known of the downstreams now.
     pub(super) fn plan(&self, wish: &Wish<'_>) -> Vec<Planned> {
         let downstreams = self.0.directory.all();
-        let mut planned = plan(wish, &directory::registered(&downstreams));
+        let mut planned =
+            plan(wish, &directory::registered(&downstreams, self.0.settings.handling.processor));
         let capabilities = |name: &str| downstreams.get(name)?.capabilities.as_deref().cloned();
         self.0.settings.retention.direct(&mut planned, capabilities);
         planned
@@ -151,7 +152,7 @@ pub(super) fn tasks(case: &Case, planned: &[Planned], clock: &dyn Clock, now: Ti
         waits_for: planned.waits_for.iter().map(|before| ids[*before]).collect(),
         last_error: None,
         results: Vec::new(),
-        refusal: None,
+        refusal: planned.ground.clone(),
     };
     planned.iter().enumerate().map(task).collect()
 }
@@ -170,6 +171,7 @@ fn merge(file: &mut CaseFile, fresh: &[Task]) -> Result<(), store::Error> {
         let Some(old) = file.tasks.iter_mut().find(|old| old.id == id) else {
             let position = u32::try_from(file.tasks.len()).unwrap_or(u32::MAX);
             file.tasks.push(Task { position, waits_for, ..task.clone() });
+            file.note_forward(id)?;
             continue;
         };
         let untouched = matches!(old.reason, Some(TaskReason::NotDescribed | TaskReason::NoKnownIdentifier));
@@ -178,10 +180,12 @@ fn merge(file: &mut CaseFile, fresh: &[Task]) -> Result<(), store::Error> {
         }
         old.ask = task.ask.clone();
         old.understands.clone_from(&task.understands);
+        old.refusal.clone_from(&task.refusal);
         old.waits_for = waits_for;
         file.move_task(id, TaskEvent::Replan, None)?;
         if task.state == TaskState::Skipped {
             file.move_task(id, TaskEvent::Skip, task.reason)?;
+            file.note_forward(id)?;
         }
     }
     Ok(())

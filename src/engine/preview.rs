@@ -56,6 +56,7 @@ impl Engine {
             ask: planned.ask,
             state: planned.state,
             reason: planned.reason,
+            ground: planned.ground,
             waits_for: planned.waits_for,
             dry_run,
         }

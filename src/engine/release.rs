@@ -18,7 +18,9 @@ use crate::{
     domain::{
         Ask, Case, CaseId, CaseState, CaseWork, Directive, Duplicates, IdentifierKind, Proceedings, Right,
         Scope, Task, TaskKind, TaskReason, TaskState, Wish, advance,
+        clock::Anchor,
         follow_up::{FollowUp, FollowUps, Origin},
+        handling::Handling,
         plan::Planned,
     },
     store::{CaseFile, Opened, Opening, Repeats, StoredCase, due_again},
@@ -75,7 +77,8 @@ impl Engine {
         let subject = open::open_subject(&self.case_key(stored)?, sealed)?;
         let categories = follow_up.released.categories.clone();
         let scope = Scope { downstreams: categories.keys().cloned().collect(), categories };
-        let case = Case {
+        let proceedings = proceedings(&stored.case, follow_up, &self.0.settings.handling);
+        let mut case = Case {
             id: CaseId(self.0.clock.new_id()),
             caller: CALLER.to_owned(),
             request_id: format!("release:{}:{}", stored.case.id, follow_up.number),
@@ -84,15 +87,15 @@ impl Engine {
             reason: None,
             revision: 1,
             opened_at: now,
-            received_at: now,
-            due_at: self.0.settings.handling.clocks(&[], Right::Erasure, now).deadline().unwrap_or(now),
+            received_at: follow_up.released.at,
+            due_at: proceedings.clocks.deadline().unwrap_or(now),
             settled_at: None,
             expires_at: None,
             identifier_kinds: subject.kinds().into_iter().collect(),
             scope,
             labels: stored.case.labels.clone(),
             policy_version: stored.case.policy_version.clone(),
-            proceedings: proceedings(&stored.case, follow_up),
+            proceedings,
             pseudonym: stored.case.pseudonym.clone(),
         };
         let known = subject.kinds();
@@ -104,7 +107,8 @@ impl Engine {
         let work = if advance::all_settled(&tasks) {
             (CaseWork::Settle, now)
         } else {
-            (CaseWork::Due, due_again(case.due_at, now))
+            case.proceedings.deliver_at = Some(due_again(case.due_at, now));
+            (CaseWork::Due, case.proceedings.next_look(case.state, case.due_at, now))
         };
         let key = CaseKey::generate()?;
         Ok(Opening {
@@ -126,7 +130,13 @@ impl Engine {
     }
 }
 
-fn proceedings(parent: &Case, follow_up: &FollowUp) -> Proceedings {
+/// Its clocks run from the release: what is erased late shows.
+fn proceedings(parent: &Case, follow_up: &FollowUp, handling: &Handling) -> Proceedings {
+    let (regimes, released_at) = (&parent.proceedings.regimes, follow_up.released.at);
+    let mut clocks = handling.clocks(regimes, Right::Erasure, released_at);
+    clocks.start(Anchor::Verification, released_at, &handling.table);
+    // Nobody asks here, so there is nobody to whom it could be acknowledged.
+    clocks.acknowledge(released_at);
     let origin = Origin {
         case_id: parent.id,
         number: follow_up.number,
@@ -134,7 +144,8 @@ fn proceedings(parent: &Case, follow_up: &FollowUp) -> Proceedings {
         scheduled: parent.proceedings.follow_ups.scheduled_beside(follow_up),
     };
     Proceedings {
-        regimes: parent.proceedings.regimes.clone(),
+        regimes: regimes.clone(),
+        clocks,
         follow_ups: FollowUps { of: Some(origin), ..FollowUps::default() },
         ..Proceedings::default()
     }
@@ -182,6 +193,7 @@ fn leave_nobody_out(
                 understands,
                 state: TaskState::NeedsAttention,
                 reason: Some(TaskReason::DownstreamUnknown),
+                ground: None,
                 waits_for: Vec::new(),
             });
             continue;

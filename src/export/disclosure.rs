@@ -30,6 +30,9 @@ struct Downstream<'a> {
     title: &'a str,
     /// Whether it has said what it holds.
     described: bool,
+    /// On whose behalf it holds all this, if not on the controller's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    processor_for: Option<&'a str>,
     categories: Vec<Use<'a>>,
 }
 
@@ -138,6 +141,10 @@ fn downstream<'a>(facts: &'a Facts, described: &'a Described, categories: &[&'a 
         name: &described.name,
         title: facts.title(&described.name),
         described: described.capabilities.is_some(),
+        processor_for: described
+            .capabilities
+            .as_ref()
+            .and_then(|capabilities| capabilities.processor_for.as_deref()),
         categories: categories.iter().copied().map(use_of).collect(),
     }
 }

@@ -113,7 +113,8 @@ impl Facts {
             | S::Restricted
             | S::Unrestricted
             | S::Stopped
-            | S::Stated => true,
+            | S::Stated
+            | S::Forwarded => true,
             S::NotAsked => statement.reason != Some(RightNotSupported),
             S::Unconfirmed | S::Refused | S::Failed | S::Waived => false,
         })

@@ -107,15 +107,18 @@ struct Category {
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     fields: Vec<FieldResult>,
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
-    recipients: Vec<Told>,
+    recipients: Vec<Recipient>,
 }
 
 /// A recipient of a category that was changed (GDPR 19).
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Told {
+struct Recipient {
     name: String,
     told: bool,
+    /// Unset: the downstream describes it as a recipient. `false`: nothing but its being told says so.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    described: Option<bool>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
@@ -182,21 +185,29 @@ fn downstream(facts: &Facts, statement: &Statement) -> Downstream {
 }
 
 /// Every described recipient of a category that was changed, and whoever else was told.
-fn recipients(facts: &Facts, downstream: &str, outcome: &CategoryOutcome) -> Vec<Told> {
+fn recipients(facts: &Facts, downstream: &str, outcome: &CategoryOutcome) -> Vec<Recipient> {
     let changed =
         [outcome.erased, outcome.anonymised, outcome.rectified, outcome.restricted, outcome.unrestricted];
     if !facts.case.right.tells_recipients() || changed.iter().all(|count| *count == 0) {
         return Vec::new();
     }
     let described = facts.category(downstream, &outcome.category);
-    let mut names: Vec<&String> = described
+    let names: Vec<&String> = described
         .map(|category| category.recipients.iter().map(|one| &one.name).collect())
         .unwrap_or_default();
-    names.extend(&outcome.told);
-    let mut recipients: Vec<Told> = Vec::new();
+    let mut recipients: Vec<Recipient> = Vec::new();
     for name in names {
         if recipients.iter().all(|known| known.name != *name) {
-            recipients.push(Told { name: name.clone(), told: outcome.told.contains(name) });
+            recipients.push(Recipient {
+                name: name.clone(),
+                told: outcome.told.contains(name),
+                described: None,
+            });
+        }
+    }
+    for name in &outcome.told {
+        if recipients.iter().all(|known| known.name != *name) {
+            recipients.push(Recipient { name: name.clone(), told: true, described: Some(false) });
         }
     }
     recipients

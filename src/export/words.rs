@@ -35,6 +35,7 @@ pub(super) const fn badge(standing: Standing) -> &'static str {
         Standing::Unconfirmed => "Not confirmed",
         Standing::Refused => "Refused",
         Standing::Failed => "Missing",
+        Standing::Forwarded => "Held for others",
         Standing::NotAsked => "Not asked",
     }
 }
@@ -49,7 +50,7 @@ pub(super) const fn tone(standing: Standing) -> &'static str {
         | Standing::Unrestricted
         | Standing::Stopped
         | Standing::Stated => "good",
-        Standing::NothingHeld | Standing::NotAsked => "calm",
+        Standing::NothingHeld | Standing::NotAsked | Standing::Forwarded => "calm",
         Standing::Withheld
         | Standing::Unconfirmed
         | Standing::Refused
@@ -85,6 +86,9 @@ pub(super) fn sentence(statement: &Statement) -> &'static str {
         }
         (Standing::NotAsked, Some(TaskReason::OutOfScope)) => {
             "This service was not asked: the request is not about it."
+        }
+        (Standing::Forwarded, _) => {
+            "This service keeps data on behalf of somebody else, who answers for it and is told of your request."
         }
         (Standing::NotAsked, _) => "This service was not asked.",
         (Standing::Failed, Some(TaskReason::NotDescribed | TaskReason::DownstreamUnknown)) => {
@@ -127,6 +131,7 @@ pub(super) const fn ground(code: GroundCode) -> &'static str {
         GroundCode::Excessive => "the request is excessive",
         GroundCode::LegalHold => "a legal hold forbids changes",
         GroundCode::StatutoryExemption => "a law exempts it",
+        GroundCode::Processor => "it is held on behalf of somebody else",
     }
 }
 

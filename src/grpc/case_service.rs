@@ -25,12 +25,12 @@ use crate::{
         AcknowledgeCaseRequest, AcknowledgeCaseResponse, ApproveCaseRequest, ApproveCaseResponse,
         CancelCaseRequest, CancelCaseResponse, Case, ConfirmSubjectRequest, ConfirmSubjectResponse,
         DownloadExportRequest, DownloadExportResponse, ExtendDeadlineRequest, ExtendDeadlineResponse,
-        GetCaseRequest, GetCaseResponse, GetReceiptRequest, GetReceiptResponse, ListCasesRequest,
-        ListCasesResponse, OpenCaseRequest, OpenCaseResponse, OpenCasesRequest, OpenCasesResponse,
-        PauseClockRequest, PauseClockResponse, PreviewCaseRequest, PreviewCaseResponse, RefuseCaseRequest,
-        RefuseCaseResponse, ResolveTaskRequest, ResolveTaskResponse, ResumeClockRequest, ResumeClockResponse,
-        RetryTaskRequest, RetryTaskResponse, WatchCaseRequest, WatchCaseResponse,
-        case_service_server::CaseService, download_export_response::Item,
+        GetCaseRequest, GetCaseResponse, GetGuardianRequest, GetGuardianResponse, GetReceiptRequest,
+        GetReceiptResponse, ListCasesRequest, ListCasesResponse, OpenCaseRequest, OpenCaseResponse,
+        OpenCasesRequest, OpenCasesResponse, PauseClockRequest, PauseClockResponse, PreviewCaseRequest,
+        PreviewCaseResponse, RefuseCaseRequest, RefuseCaseResponse, ResolveTaskRequest, ResolveTaskResponse,
+        ResumeClockRequest, ResumeClockResponse, RetryTaskRequest, RetryTaskResponse, WatchCaseRequest,
+        WatchCaseResponse, case_service_server::CaseService, download_export_response::Item,
     },
     telemetry::trace,
 };
@@ -259,6 +259,16 @@ impl CaseService for Service {
         let id = case_id(&request.get_ref().case_id)?;
         let view = self.engine.resume_clock(id).await.map_err(status::from)?;
         Ok(Response::new(ResumeClockResponse { case: shown(view) }))
+    }
+
+    async fn get_guardian(
+        &self,
+        request: Request<GetGuardianRequest>,
+    ) -> Result<Response<GetGuardianResponse>, Status> {
+        let reader = Caller::of(&request).name().to_owned();
+        let id = case_id(&request.get_ref().case_id)?;
+        let guardian = self.engine.guardian(id, reader).await.map_err(status::from)?;
+        Ok(Response::new(GetGuardianResponse { guardian: Some(convert::subject(&guardian)) }))
     }
 
     async fn resolve_task(

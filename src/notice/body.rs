@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::domain::{
-    CaseId, CaseReason, CaseState, Notice, Right, TaskId, TaskKind, TaskReason, notice::Facts,
+    CaseId, CaseReason, CaseState, Ground, Notice, Right, TaskId, TaskKind, TaskReason, notice::Facts,
 };
 
 /// The media type.
@@ -43,6 +43,8 @@ struct OfTask<'a> {
     downstream: &'a str,
     kind: TaskKind,
     reason: Option<TaskReason>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ground: Option<&'a Ground>,
 }
 
 /// The body: the same bytes however often it is made.
@@ -71,6 +73,7 @@ pub(super) fn body(notice: &Notice, source: &str) -> Vec<u8> {
                 downstream: &task.downstream,
                 kind: task.kind,
                 reason: task.reason,
+                ground: task.ground.as_ref(),
             }),
         },
     };

@@ -32,6 +32,15 @@ pub struct Event {
     pub data: Value,
 }
 
+impl Event {
+    /// That what a task would ask is left to another controller, if it is.
+    pub(super) fn forward(task: &Task, at: Timestamp) -> Option<Self> {
+        let data = json!({ "v": 1, "downstream": task.downstream, "ground": task.refusal });
+        let is_forwarded = task.reason == Some(TaskReason::HeldForAnother);
+        is_forwarded.then(|| Self { at, task: Some(task.id), name: "task.forward".to_owned(), data })
+    }
+}
+
 /// What is known of a finished export without opening it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExportFacts {
@@ -138,6 +147,14 @@ impl CaseFile {
             "attempts": task.attempts, "error": task.last_error,
         });
         self.note(Some(id), format!("task.{event}"), data);
+        Ok(())
+    }
+
+    /// Writes down that what the task would ask is left to another controller, if it is.
+    pub fn note_forward(&mut self, id: TaskId) -> Result<(), Error> {
+        let at = self.now;
+        let forward = Event::forward(self.task_mut(id)?, at);
+        self.events.extend(forward);
         Ok(())
     }
 

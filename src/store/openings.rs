@@ -230,9 +230,10 @@ async fn insert_rest(
     insert_blinds(transaction, blinds).await?;
     let (mut events, mut noticed) = (Vec::with_capacity(new.len()), Vec::with_capacity(new.len()));
     for opening in new {
-        let event = opened_event(opening);
-        events.push(changes::event_row(opening.case.id, &event));
-        noticed.extend(notices::rows(&opening.case, &opening.tasks, &[event]));
+        let forwards = opening.tasks.iter().filter_map(|task| Event::forward(task, opening.case.opened_at));
+        let happened: Vec<Event> = std::iter::once(opened_event(opening)).chain(forwards).collect();
+        events.extend(happened.iter().map(|event| changes::event_row(opening.case.id, event)));
+        noticed.extend(notices::rows(&opening.case, &opening.tasks, &happened));
     }
     changes::insert_events(transaction, events).await?;
     notices::insert(transaction, noticed, rings).await?;

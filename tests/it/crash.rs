@@ -9,7 +9,7 @@ use rightful::proto::{
 use serde_json::Value;
 
 use crate::{
-    harness::{ADA, Builder, World, ada, anonymous, opening, people_services, task},
+    harness::{ADA, Builder, World, ada, anonymous_receipt, opening, people_services, task},
     puppet::{Call, Fault, Method, Profile, category},
 };
 
@@ -33,7 +33,7 @@ async fn undisturbed_receipt() -> Value {
     let world = World::start(people_services()).await;
     let case = world.run(Right::Erasure, &[ADA]).await;
     assert_eq!(world.calls(), ERASURE_CALLS);
-    let receipt = anonymous(world.receipt(&case.case_id).await);
+    let receipt = anonymous_receipt(world.receipt(&case.case_id).await);
     world.finish().await;
     receipt
 }
@@ -132,7 +132,7 @@ async fn killed_around_an_effect_an_erasure_has_it_once_and_ends_in_the_same_rec
 async fn assert_same_receipt(world: &World, opened: &Case, expected: &Value) {
     let case = world.settled(&opened.case_id).await;
     assert_eq!((case.state(), case.reason()), (CaseState::Completed, CaseReason::Fulfilled), "{case:#?}");
-    assert_eq!(anonymous(world.receipt(&case.case_id).await), *expected);
+    assert_eq!(anonymous_receipt(world.receipt(&case.case_id).await), *expected);
     for name in world.names() {
         let erase = task(&case, &name, TaskKind::Erase);
         world.puppet(&name).assert_each_effect_once([erase.call_id.as_str()]);

@@ -22,6 +22,7 @@ mod duplicates;
 mod erasure;
 mod faults;
 mod follow_ups;
+mod forwarding;
 mod holds;
 mod import;
 mod limits;

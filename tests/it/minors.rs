@@ -1,14 +1,21 @@
 //! Minors: their tasks go first, and the guardian is to be told.
 
-use rightful::proto::{
-    downstream::v1::Right,
-    v1::{Case, CaseState, ListNoticesRequest, NoticeType, TaskKind},
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+use rightful::{
+    clock::ManualClock,
+    proto::{
+        downstream::v1::Right,
+        v1::{Case, CaseState, GetGuardianRequest, ListNoticesRequest, NoticeType, TaskKind},
+    },
 };
 use tonic::Code;
 
 use crate::{
     harness::{
-        ADA, Builder, assert_refused, fields, metadata, opening, people_services, soon, subject, task,
+        ADA, Builder, assert_refused, called, fields, metadata, opening, people_services, run, soon, subject,
+        task,
     },
     puppet::{Fault, Method},
 };
@@ -51,6 +58,61 @@ async fn a_guardian_is_sealed_and_is_to_be_told() {
     let bad = world.try_open(grown_up).await.unwrap_err();
     assert_eq!(fields(&bad), ["guardian", "guardian.identifiers[0].value"]);
     world.settled(&case.case_id).await;
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn who_tells_the_guardian_can_read_them_and_the_history_says_who_did() {
+    let world = Builder::new(people_services()).start().await;
+    let mut request = opening(Right::Erasure, &[ADA]);
+    request.minor = true;
+    request.guardian = Some(subject(&[("email", "guardian-zq7@example.org"), ("phone", "+4930123456")]));
+    let case = world.open(request.clone()).await;
+    let ask = |case_id: &str| called("youth-desk", GetGuardianRequest { case_id: case_id.to_owned() });
+    let read = world.cases().get_guardian(ask(&case.case_id)).await.unwrap().into_inner();
+    assert_eq!(read.guardian, request.guardian);
+    let readings = "SELECT count(*) FROM case_events WHERE event = 'case.guardian_read' AND data LIKE \
+                    '%\"by\":\"youth-desk\"%'";
+    assert_eq!(world.database().number(readings).await, 1);
+    let shown = run(world.dir(), world.url(), &["case", "guardian", &case.case_id], "").await.expect(0);
+    assert!(shown.stdout.contains("guardian-zq7@example.org"), "{shown:?}");
+    let bad = assert_refused(
+        world.cases().get_guardian(ask("x")).await,
+        Code::InvalidArgument,
+        "ERROR_REASON_BAD_REQUEST",
+    );
+    assert_eq!(fields(&bad), ["case_id"]);
+
+    let mut nobody = opening(Right::Erasure, &[("email", "bob@example.org")]);
+    nobody.minor = true;
+    let other = world.open(nobody).await;
+    let missing = world.cases().get_guardian(ask(&other.case_id)).await;
+    let missing = assert_refused(missing, Code::NotFound, "ERROR_REASON_NOT_FOUND");
+    assert_eq!(metadata(&missing)["resource"], "guardian");
+    for case in [case, other] {
+        world.settled(&case.case_id).await;
+    }
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_guardian_is_forgotten_with_the_case() {
+    let clock = Arc::new(ManualClock::new("2026-01-01T08:00:00Z".parse().unwrap()));
+    let world = Builder::new(people_services()).clock(clock.clone()).start().await;
+    let mut request = opening(Right::Access, &[ADA]);
+    request.minor = true;
+    request.guardian = Some(subject(&[("email", "guardian-zq7@example.org")]));
+    let case = world.open(request).await;
+    world.settled(&case.case_id).await;
+    clock.advance(SignedDuration::from_hours(24 * 400));
+    soon("it to expire", async {
+        while world.case(&case.case_id).await.state() != CaseState::Expired {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let gone = world.cases().get_guardian(GetGuardianRequest { case_id: case.case_id }).await;
+    assert_refused(gone, Code::FailedPrecondition, "ERROR_REASON_EXPIRED");
     world.finish().await;
 }
 

@@ -63,7 +63,7 @@ async fn reflection_lists_the_services() {
     };
     let described = files.file_descriptor_proto.iter().any(|bytes| {
         let file = prost_types::FileDescriptorProto::decode(bytes.as_slice()).expect("it is a descriptor");
-        file.service.iter().any(|service| service.name() == "CaseService" && service.method.len() == 18)
+        file.service.iter().any(|service| service.name() == "CaseService" && service.method.len() == 19)
     });
     assert!(described, "CaseService with all of its RPCs");
     world.finish().await;

@@ -67,7 +67,7 @@ fn done(right: Right) -> (TaskKind, Statement) {
     };
     let (scope, known) = (Scope::default(), BTreeSet::from([email]));
     let wish = Wish { right, particulars: &particulars, scope: &scope, known: &known };
-    let registered = [Registered { name: "crm", capabilities: Some(&capabilities) }];
+    let registered = [Registered { name: "crm", capabilities: Some(&capabilities), controller: None }];
     let planned = plan(&wish, &registered).pop().expect("every downstream has a task");
     let held =
         CategoryResult { found: Tally { records: 1, ..Tally::default() }, ..CategoryResult::new("notes") };

@@ -19,14 +19,15 @@ use super::{
     client::{Client, timed},
     exit::Failure,
     output::{self, Format},
+    table::Table,
 };
 use crate::{
     clock::{Clock as _, SystemClock},
     proto::{
         downstream::v1 as downstream,
         v1::{
-            ApproveCaseRequest, CancelCaseRequest, Case, CategoryScope, GetCaseRequest, ResumeClockRequest,
-            RetryTaskRequest, Scope,
+            ApproveCaseRequest, CancelCaseRequest, Case, CategoryScope, GetCaseRequest, GetGuardianRequest,
+            GetGuardianResponse, ResumeClockRequest, RetryTaskRequest, Scope,
         },
     },
 };
@@ -58,6 +59,8 @@ pub(super) enum Command {
         #[arg(long, value_name = "TEXT", default_value = "")]
         note: String,
     },
+    /// Show the guardian of a minor's case. The case's history says who did.
+    Guardian(CaseId),
     /// Refuse a case on a ground of the law.
     Refuse(refuse::Arguments),
     /// Say that the person was told that the answer takes longer.
@@ -176,6 +179,11 @@ pub(super) async fn run(global: &Global, command: Command) -> Result<(), Failure
             let answer = Client::connect(global).await?.cases.approve_case(request).await?.into_inner();
             show(global.output, &answer, answer.case.as_ref())
         }
+        Command::Guardian(CaseId { case_id }) => {
+            let request = timed(GetGuardianRequest { case_id });
+            let answer = Client::connect(global).await?.cases.get_guardian(request).await?.into_inner();
+            guardian(global.output, &answer)
+        }
         Command::Refuse(arguments) => {
             let request = timed(refuse::request(arguments)?);
             let answer = Client::connect(global).await?.cases.refuse_case(request).await?.into_inner();
@@ -207,6 +215,18 @@ pub(super) async fn run(global: &Global, command: Command) -> Result<(), Failure
             show(global.output, &answer, answer.case.as_ref())
         }
     }
+}
+
+/// Shows a guardian's identifiers.
+fn guardian(format: Format, answer: &GetGuardianResponse) -> Result<(), Failure> {
+    if matches!(format, Format::Json) {
+        return output::json(answer);
+    }
+    let mut table = Table::new(&["KIND", "VALUE"]);
+    for identifier in answer.guardian.iter().flat_map(|guardian| &guardian.identifiers) {
+        table.row([identifier.kind.as_str().into(), identifier.value.as_str().into()]);
+    }
+    output::line(table.text())
 }
 
 /// Shows an answer that holds a case.

@@ -38,7 +38,11 @@ fn capabilities(understands: &[&str], provides: &[&str]) -> Capabilities {
 fn plan_of(right: Right, known: &[&str], registered: &[(&str, Option<Capabilities>)]) -> Vec<Planned> {
     let registered: Vec<Registered<'_>> = registered
         .iter()
-        .map(|(name, capabilities)| Registered { name, capabilities: capabilities.as_ref() })
+        .map(|(name, capabilities)| Registered {
+            name,
+            capabilities: capabilities.as_ref(),
+            controller: None,
+        })
         .collect();
     let (known, particulars, scope) = (kinds(known), Particulars::default(), Scope::default());
     plan(&Wish { right, particulars: &particulars, scope: &scope, known: &known }, &registered)
@@ -103,6 +107,30 @@ fn whoever_cannot_be_asked_is_still_in_the_plan() {
 }
 
 #[test]
+fn whoever_holds_data_for_another_controller_is_not_asked_anything() {
+    let company = company();
+    let mut registered: Vec<Registered<'_>> = company
+        .iter()
+        .map(|(name, c)| Registered { name, capabilities: c.as_ref(), controller: None })
+        .collect();
+    registered[1].controller = Some("Acme GmbH");
+    let (known, particulars, scope) = (kinds(&["email"]), Particulars::default(), Scope::default());
+    let wish = Wish { right: Right::Erasure, particulars: &particulars, scope: &scope, known: &known };
+    let planned = plan(&wish, &registered);
+    assert_eq!(
+        sketch(&planned),
+        ["erase analytics skipped []", "erase billing skipped []", "erase marketing pending []"],
+        "nor is it asked for identifiers"
+    );
+    let billing = &planned[1];
+    assert_eq!(billing.reason, Some(TaskReason::HeldForAnother));
+    assert_eq!(billing.ground, Some(processor::ground("Acme GmbH")));
+    let elsewhere = Scope { downstreams: ["marketing".to_owned()].into(), ..Scope::default() };
+    let narrow = plan(&Wish { scope: &elsewhere, ..wish }, &registered);
+    assert_eq!(narrow[1].reason, Some(TaskReason::OutOfScope), "what nobody asks about is not forwarded");
+}
+
+#[test]
 fn whoever_has_nothing_that_is_to_change_need_not_support_the_right() {
     use crate::domain::{CorrectionRef, LegalBasis};
     let mut company = company();
@@ -115,8 +143,10 @@ fn whoever_has_nothing_that_is_to_change_need_not_support_the_right() {
         }
     }
     company[2].1.as_mut().unwrap().rights.extend([Right::Rectification, Right::ConsentWithdrawal]);
-    let registered: Vec<Registered<'_>> =
-        company.iter().map(|(name, c)| Registered { name, capabilities: c.as_ref() }).collect();
+    let registered: Vec<Registered<'_>> = company
+        .iter()
+        .map(|(name, c)| Registered { name, capabilities: c.as_ref(), controller: None })
+        .collect();
     let (known, scope) = (kinds(&["email"]), Scope::default());
     let planned = |right, particulars: &Particulars| {
         let wish = Wish { right, particulars, scope: &scope, known: &known };

@@ -6,6 +6,7 @@ use super::*;
 
 fn good() -> v1::DescribeResponse {
     v1::DescribeResponse {
+        processor_for: String::new(),
         title: "Billing".into(),
         understands: vec!["email".into(), "customer_id".into()],
         provides: vec!["customer_id".into()],

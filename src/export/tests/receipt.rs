@@ -99,7 +99,10 @@ fn every_recipient_is_listed_as_told_or_not() {
         |facts: &Facts| String::from_utf8(receipt::render(facts)).unwrap().replace(char::is_whitespace, "");
     assert!(text(&facts).contains(r#""recipients":[{"name":"Bank","told":true}]"#));
     facts.statements[0].results[0].outcome.as_mut().unwrap().told = vec!["Press".to_owned()];
-    assert!(text(&facts).contains(r#"[{"name":"Bank","told":false},{"name":"Press","told":true}]"#));
+    assert!(
+        text(&facts)
+            .contains(r#"[{"name":"Bank","told":false},{"name":"Press","told":true,"described":false}]"#)
+    );
     facts.case.right = Right::ConsentWithdrawal;
     assert!(!text(&facts).contains("recipients"), "GDPR 19 is about erasure, rectification and restriction");
 }

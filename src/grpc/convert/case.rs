@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use super::{category, choice, handling, time};
 use crate::{
     domain::{
-        CorrectionRef, FollowUps, Scope, Task,
+        CorrectionRef, FollowUps, Identifier, Scope, Subject, Task,
         follow_up::{Categories, FollowUp, Left},
     },
     engine::{CaseView, ExportFacts},
-    proto::v1,
+    proto::{downstream::v1 as shared, v1},
 };
 
 /// A case with its tasks.
@@ -122,4 +122,13 @@ fn task(task: Task) -> v1::Task {
         refusal: task.refusal.map(category::ground),
         call_id: task.call_id.to_string(),
     }
+}
+
+/// Identifiers in clear, for who may read them.
+pub(crate) fn subject(subject: &Subject) -> shared::Subject {
+    let identifier = |identifier: &Identifier| shared::Identifier {
+        kind: identifier.kind().as_str().to_owned(),
+        value: identifier.expose().to_owned(),
+    };
+    shared::Subject { identifiers: subject.identifiers().map(identifier).collect() }
 }

@@ -50,7 +50,7 @@ table!(
     notice_type: NoticeType => v1::NoticeType {
         CaseOpened, CaseAwaitsVerification, CaseAwaitsApproval, CaseGuardian, CaseExtended, CasePaused, CaseResumed,
         CaseDeadlineNear, CaseDeadlineMissed, CaseSettled, CaseRefused, CaseCancelled, CaseReleased, TaskNeedsAttention,
-        TaskAwaitsPerson,
+        TaskAwaitsPerson, TaskForwarded,
     }
 );
 table!(
@@ -72,7 +72,7 @@ table!(
         ErasureUnconfirmed, DownstreamUnknown, NotDescribed, Internal,
         ChangeUnconfirmed,
         LegalHold,
-        AwaitsPerson, ResolvedByPerson,
+        AwaitsPerson, ResolvedByPerson, HeldForAnother,
     }
 );
 table!(
@@ -92,6 +92,7 @@ table!(
     ground_code: GroundCode => shared::GroundCode {
         LegalObligation, PublicTask, LegalClaims, Expression, PublicHealth, Archiving, RightsOfOthers, Credentials,
         Contract, IdentityInDoubt, ManifestlyUnfounded, Excessive, LegalHold, StatutoryExemption,
+        Processor,
     }
 );
 table!(

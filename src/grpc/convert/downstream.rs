@@ -36,6 +36,7 @@ pub(crate) fn downstream(mut view: DownstreamView) -> v1::Downstream {
         calls_under_way: view.under_way,
         held_until_time: view.lane.held_until.map(time::time),
         manual: view.manual,
+        processor_for: capabilities.processor_for.unwrap_or_default(),
     }
 }
 

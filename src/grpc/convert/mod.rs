@@ -18,7 +18,7 @@ mod time;
 #[cfg(test)]
 mod tests;
 
-pub(super) use case::{case, export};
+pub(super) use case::{case, export, subject};
 pub(super) use downstream::{check, downstream, downstream_in_brief};
 pub(super) use handling::{
     acknowledgement, approval_note, confirmation, extension, pause_ground, refusal_ground,

@@ -1,6 +1,6 @@
 //! Notices and webhooks, for the eyes of a caller.
 
-use super::{choice, time};
+use super::{category, choice, time};
 use crate::{
     domain::{Faults, Notice, NoticeType, notice::Facts},
     engine::{NoticeFilter, WebhookView},
@@ -46,6 +46,7 @@ pub(crate) fn notice(notice: Notice) -> v1::Notice {
             downstream: task.downstream,
             kind: choice::task_kind(task.kind).into(),
             reason: task.reason.map_or(0, |reason| choice::task_reason(reason).into()),
+            ground: task.ground.map(category::ground),
         }),
     }
 }

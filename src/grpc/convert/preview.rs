@@ -36,6 +36,7 @@ fn task(task: PreviewTask) -> v1::PlannedTask {
         reason: task.reason.map_or(0, |reason| choice::task_reason(reason).into()),
         // A plan has far fewer tasks than a u32 counts.
         waits_for: task.waits_for.into_iter().filter_map(|position| position.try_into().ok()).collect(),
+        ground: task.ground.map(category::ground),
         directive_origins: origins(&task.ask),
         directives: directives(task.ask),
         dry_run,

@@ -121,5 +121,5 @@ async fn receipt(world: &World, case_id: &str) -> anyhow::Result<String> {
     let request = GetReceiptRequest { case_id: case_id.to_owned() };
     let receipt = stub(world)?.get_receipt(request).await?.into_inner();
     anyhow::ensure!(receipt.sha256 == bag::sha256(&receipt.receipt_json), "the receipt's digest is wrong");
-    Ok(bag::anonymous(serde_json::from_slice(&receipt.receipt_json)?).to_string())
+    Ok(bag::anonymous_receipt(serde_json::from_slice(&receipt.receipt_json)?).to_string())
 }

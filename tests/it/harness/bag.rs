@@ -45,6 +45,35 @@ pub fn anonymous(mut document: Value) -> Value {
     document
 }
 
+/// A receipt without what belongs to one case. Its digests are keyed by case: each becomes a number of its own, so that
+/// those that were the same still are.
+pub fn anonymous_receipt(receipt: Value) -> Value {
+    let mut receipt = anonymous(receipt);
+    number_digests(&mut receipt, &mut Vec::new());
+    receipt
+}
+
+fn number_digests(value: &mut Value, seen: &mut Vec<Value>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                if name != "digest" {
+                    number_digests(value, seen);
+                    continue;
+                }
+                let known = seen.iter().position(|digest| digest == value);
+                let number = known.unwrap_or_else(|| {
+                    seen.push(value.clone());
+                    seen.len() - 1
+                });
+                *value = number.into();
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(|value| number_digests(value, seen)),
+        _ => {}
+    }
+}
+
 /// An export's files by their paths in the ZIP.
 pub struct Bag {
     pub files: BTreeMap<String, Vec<u8>>,

@@ -19,7 +19,7 @@ mod status;
 mod subjects;
 mod world;
 
-pub use bag::{Bag, Export, anonymous};
+pub use bag::{Bag, Export, anonymous_receipt};
 pub use binary::Binary;
 pub use bucket::{Bucket, Refusal};
 pub use builder::Builder;
