@@ -16,7 +16,7 @@ use crate::{
     grpc,
     notice::{self, Webhooks},
     store::{self, Store},
-    telemetry,
+    telemetry, transport,
     vault::{Created, KeyRing, WebhookSecret},
 };
 
@@ -26,6 +26,9 @@ pub struct App {
     clock: Arc<dyn Clock>,
     limits: grpc::Limits,
     grace: Duration,
+    tls: Option<Arc<transport::ServerSide>>,
+    /// Certificates and authorities, and how often their files are looked at.
+    followed: (Vec<Arc<dyn transport::Reload>>, Duration),
 }
 
 /// rightful at work. Dropping it stops everything at once, as a crash would.
@@ -35,6 +38,7 @@ pub struct Running {
     server: AbortOnDropHandle<Result<(), tonic::transport::Error>>,
     lanes: Lanes,
     grace: Duration,
+    _following: AbortOnDropHandle<()>,
 }
 
 impl App {
@@ -59,8 +63,14 @@ impl App {
             options: config.storage.options.clone(),
         })
         .context("cannot open the storage")?;
+        let now = clock.now();
+        let tls = config.server.tls.as_ref().map(|tls| server_tls(tls, now)).transpose();
+        let tls = tls.map_err(|faults| faults.under("server.tls")).context("TLS cannot be served")?;
         let called = config.downstreams.iter().filter(|downstream| downstream.manual.is_none());
-        let registry = Registry::new(called.map(downstream_settings).collect())?;
+        let registry = Registry::new(called.map(downstream_settings).collect(), now)?;
+        let own = tls.iter().map(|tls| Arc::clone(tls) as Arc<dyn transport::Reload>);
+        let followed = own.chain(registry.followed().iter().cloned()).collect();
+        let followed = (followed, config.reload_every.unsigned_abs());
         let by_hand = |entry: &crate::config::Downstream| Some((entry.name.clone(), entry.manual.clone()?));
         let registry = registry.with_manual(config.downstreams.iter().filter_map(by_hand).collect());
         let webhooks = webhooks(&config)?;
@@ -84,7 +94,7 @@ impl App {
         };
         let engine = Engine::new(tools).await.context("cannot read what is known of the downstreams")?;
         engine.check_health().await.context("the database or the storage does not answer")?;
-        Ok(Self { engine, clock, limits, grace })
+        Ok(Self { engine, clock, limits, grace, tls, followed })
     }
 
     /// Serves on the listener and sets the engine to work.
@@ -95,9 +105,19 @@ impl App {
         let clock = self.clock;
         let now: grpc::Now = Arc::new(move || clock.now());
         let shutdown = stop.clone().cancelled_owned();
-        let server: JoinHandle<_> =
-            tokio::spawn(grpc::serve(listener, self.engine, now, self.limits, shutdown));
-        Ok(Running { address, stop, server: AbortOnDropHandle::new(server), lanes, grace: self.grace })
+        let (followed, every) = self.followed;
+        let at = Arc::clone(&now);
+        let following = tokio::spawn(transport::follow(followed, every, move || at()));
+        let settings = grpc::Settings { now, limits: self.limits, tls: self.tls };
+        let server: JoinHandle<_> = tokio::spawn(grpc::serve(listener, self.engine, settings, shutdown));
+        Ok(Running {
+            address,
+            stop,
+            server: AbortOnDropHandle::new(server),
+            lanes,
+            grace: self.grace,
+            _following: AbortOnDropHandle::new(following),
+        })
     }
 }
 
@@ -150,12 +170,40 @@ fn downstream_settings(downstream: &crate::config::Downstream) -> downstream::Se
     downstream::Settings {
         name: downstream.name.clone(),
         endpoint: downstream.endpoint.clone(),
+        tls: downstream.tls.as_ref().map(client_tls),
         parallel_calls: downstream.parallel_calls,
         rate: rate(downstream.calls_per_minute, downstream.burst),
         connect_timeout: downstream.connect_timeout.unsigned_abs(),
         call_timeout: downstream.call_timeout.unsigned_abs(),
         idle_timeout: downstream.idle_timeout.unsigned_abs(),
         collect_timeout: downstream.collect_timeout.unsigned_abs(),
+    }
+}
+
+fn server_tls(
+    tls: &crate::config::ServerTls,
+    now: jiff::Timestamp,
+) -> Result<Arc<transport::ServerSide>, crate::domain::Faults> {
+    use crate::config::ClientCertificates as Shown;
+    let identity = transport::Identity { certificate: tls.certificate.clone(), key: tls.key.clone() };
+    let clients = match (tls.client_certificates, tls.client_authorities.clone()) {
+        (Shown::Required, Some(path)) => transport::ClientCertificates::Required(path),
+        (Shown::Optional, Some(path)) => transport::ClientCertificates::Optional(path),
+        _ => transport::ClientCertificates::None,
+    };
+    transport::ServerSide::new(identity, clients, tls.handshake_timeout.unsigned_abs(), now).map(Arc::new)
+}
+
+fn client_tls(tls: &crate::config::ClientTls) -> transport::Client {
+    let identity = |(certificate, key): (std::path::PathBuf, std::path::PathBuf)| transport::Identity {
+        certificate,
+        key,
+    };
+    transport::Client {
+        authorities: tls.authorities.clone(),
+        identity: tls.identity.clone().map(identity),
+        server_name: tls.server_name.clone(),
+        spiffe_id: tls.spiffe_id.clone(),
     }
 }
 

@@ -61,6 +61,7 @@ fn downstream((name, endpoint): &(String, String)) -> Downstream {
     Downstream {
         name: name.clone(),
         endpoint: endpoint.clone(),
+        tls: None,
         manual: None,
         parallel_calls: PARALLEL_CALLS,
         calls_per_minute: 0,

@@ -12,6 +12,7 @@ use tonic::{
 use super::{
     Global,
     exit::{Exit, Failure, came_from_transport},
+    tls::Tls,
 };
 use crate::{
     domain::caller::{CALLER_RULE, METADATA_KEY, is_caller},
@@ -20,6 +21,7 @@ use crate::{
         hold_service_client::HoldServiceClient, notice_service_client::NoticeServiceClient,
         retention_service_client::RetentionServiceClient,
     },
+    transport,
 };
 
 /// A person waits for it: a server that is up accepts a connection at once.
@@ -70,28 +72,28 @@ pub(super) struct Client {
 impl Client {
     /// Connects as `--server` and `--caller` say, or says why that is not possible.
     pub(super) async fn connect(global: &Global) -> Result<Self, Failure> {
-        Self::of(&global.server, global.caller.as_deref()).await
+        Self::of(&global.server, global.caller.as_deref(), &global.tls).await
     }
 
     /// Connects to this server, under this name if there is one.
-    pub(super) async fn of(server: &str, caller: Option<&str>) -> Result<Self, Failure> {
+    pub(super) async fn of(server: &str, caller: Option<&str>, tls: &Tls) -> Result<Self, Failure> {
         let caller = Caller(caller.map(entry).transpose()?);
-        if server.starts_with("https://") {
-            return Err(Failure::usage(
-                "--server: TLS is not served yet, use http:// on the loopback interface",
-            ));
-        }
+        let is_https = server.starts_with("https://");
         let endpoint = Endpoint::from_shared(server.to_owned())
             .ok()
-            .filter(|_| server.starts_with("http://"))
-            .ok_or_else(|| Failure::usage("--server: must be a URL such as http://127.0.0.1:7443"))?
+            .filter(|_| is_https || server.starts_with("http://"))
+            .ok_or_else(|| Failure::usage("--server: must be a URL such as https://rightful:7443"))?
             .connect_timeout(CONNECT_TIMEOUT)
             .initial_stream_window_size(WINDOW_BYTES)
             .initial_connection_window_size(WINDOW_BYTES)
             .http2_keep_alive_interval(KEEP_ALIVE)
             .tcp_nodelay(true);
-        let channel = endpoint.connect().await.map_err(|error| {
-            let cause = innermost(&error);
+        let connected = match tls.connector(is_https)? {
+            Some(connector) => endpoint.connect_with_connector(connector).await,
+            None => endpoint.connect().await,
+        };
+        let channel = connected.map_err(|error| {
+            let cause = transport::why(&error).unwrap_or_else(|| innermost(&error));
             Failure::new(Exit::Unreachable, format!("cannot reach {server}: {cause}"))
                 .detail("is `rightful serve` running there? --server or RIGHTFUL_SERVER names another one")
         })?;

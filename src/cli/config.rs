@@ -12,7 +12,7 @@ use super::{
     table::Table,
 };
 use crate::{
-    config::{self, Config, LogFormat, OtlpProtocol, Telemetry},
+    config::{self, ClientCertificates, ClientTls, Config, LogFormat, OtlpProtocol, Telemetry},
     domain::{
         Period,
         clock::Term,
@@ -84,6 +84,7 @@ fn values(config: &Config) -> Vec<(String, String)> {
     let mut say = |key: &str, value: &dyn Display| values.push((key.to_owned(), value.to_string()));
     say("server.listen", &config.server.listen);
     say("server.grace", &format!("{:#}", config.server.grace));
+    server_tls(config, &mut say);
     say("store.url", &without_password(&config.store.url));
     say("storage.url", &config.storage.url);
     for (name, value) in &config.storage.options {
@@ -129,6 +130,9 @@ fn values(config: &Config) -> Vec<(String, String)> {
         let mut say =
             |key: &str, value: &dyn Display| say(&format!("downstream.{}.{key}", downstream.name), value);
         say("endpoint", &downstream.endpoint);
+        if let Some(tls) = &downstream.tls {
+            client_tls(tls, &mut say);
+        }
         say("parallel_calls", &downstream.parallel_calls);
         say("calls_per_minute", &downstream.calls_per_minute);
         say("burst", &downstream.burst);
@@ -141,6 +145,36 @@ fn values(config: &Config) -> Vec<(String, String)> {
         say(&format!("retention.rule.{number}"), &rule_in_words(rule));
     }
     values
+}
+
+fn path(path: Option<&PathBuf>) -> String {
+    path.map(|path| path.display().to_string()).unwrap_or_default()
+}
+
+/// What is served with. The paths of keys are no secret.
+fn server_tls(config: &Config, say: &mut dyn FnMut(&str, &dyn Display)) {
+    let tls = config.server.tls.as_ref();
+    let shown = tls.map_or(ClientCertificates::None, |tls| tls.client_certificates);
+    let shown = match shown {
+        ClientCertificates::None => "none",
+        ClientCertificates::Optional => "optional",
+        ClientCertificates::Required => "required",
+    };
+    say("server.tls.certificate", &path(tls.map(|tls| &tls.certificate)));
+    say("server.tls.key", &path(tls.map(|tls| &tls.key)));
+    say("server.tls.client_authorities", &path(tls.and_then(|tls| tls.client_authorities.as_ref())));
+    say("server.tls.client_certificates", &shown);
+    let timeout = tls.map(|tls| format!("{:#}", tls.handshake_timeout));
+    say("server.tls.handshake_timeout", &timeout.unwrap_or_default());
+    say("tls.reload_every", &format!("{:#}", config.reload_every));
+}
+
+fn client_tls(tls: &ClientTls, say: &mut dyn FnMut(&str, &dyn Display)) {
+    say("tls.authorities", &path(tls.authorities.as_ref()));
+    say("tls.certificate", &path(tls.identity.as_ref().map(|(certificate, _)| certificate)));
+    say("tls.key", &path(tls.identity.as_ref().map(|(_, key)| key)));
+    say("tls.server_name", &tls.server_name.as_deref().unwrap_or_default());
+    say("tls.spiffe_id", &tls.spiffe_id.as_deref().unwrap_or_default());
 }
 
 fn telemetry(telemetry: &Telemetry, say: &mut impl FnMut(&str, &dyn Display)) {

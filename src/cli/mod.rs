@@ -21,6 +21,7 @@ mod subject;
 mod table;
 mod task;
 mod time;
+mod tls;
 mod words;
 
 use std::process::ExitCode;
@@ -63,6 +64,8 @@ struct Global {
     /// Who calls, such as support-desk. Request ids are unique per caller. Default: local.
     #[arg(long, global = true, env = "RIGHTFUL_CALLER", value_name = "NAME", hide_env_values = true)]
     caller: Option<String>,
+    #[command(flatten)]
+    tls: tls::Tls,
     /// Tables for people, or the answer's proto3 JSON for programs.
     #[arg(long, short, global = true, value_enum, default_value_t)]
     output: Format,

@@ -1,6 +1,9 @@
 //! `rightful serve`: the server, until it is asked to end.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use clap::Args;
 use tokio::net::TcpListener;
@@ -13,7 +16,7 @@ use super::{
 use crate::{
     app::{self, App},
     clock::{Clock as _, DatabaseClock, SystemClock},
-    config::Config,
+    config::{Config, Downstream},
     telemetry,
 };
 
@@ -36,9 +39,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
         arguments.listen.map(|address| ("server.listen", address.to_string())).into_iter().collect();
     let config = arguments.file.load(&overrides)?;
     may_serve(config.server.listen, arguments.insecure)?;
-    if let Some(address) = config.telemetry.metrics_listen {
-        may_serve(address, arguments.insecure)?;
-    }
+    may_call(&config)?;
     let guard = telemetry::start(&app::telemetry_settings(&config, SystemClock.new_id().to_string()))
         .map_err(anyhow::Error::from)?;
     if let Some(address) = guard.metrics_address() {
@@ -55,10 +56,11 @@ async fn until_asked_to_end(config: Config) -> Result<(), Failure> {
     let listener = TcpListener::bind(address)
         .await
         .map_err(|error| Failure::new(Exit::Fault, format!("cannot listen on {address}: {error}")))?;
+    let is_secure = config.server.tls.is_some();
     let app = App::build(config, Arc::new(DatabaseClock::over(SystemClock))).await?;
     let running = app.start(listener)?;
     // On stderr: stdout has the log, which may be JSON.
-    eprintln!("rightful serves on http://{}", running.address());
+    eprintln!("rightful serves on {}://{}", if is_secure { "https" } else { "http" }, running.address());
     signals.next().await;
     eprintln!("rightful stops; the same signal again ends it at once");
     tokio::select! {
@@ -83,6 +85,28 @@ fn may_serve(address: SocketAddr, insecure: bool) -> Result<(), Failure> {
         .detail("use a loopback address, such as 127.0.0.1:7443"));
     }
     Ok(())
+}
+
+/// Calling a downstream in clear does not leave this machine.
+fn may_call(config: &Config) -> Result<(), Failure> {
+    let in_clear = |downstream: &&Downstream| {
+        downstream
+            .endpoint
+            .parse::<http::Uri>()
+            .is_ok_and(|uri| uri.scheme_str() == Some("http") && !uri.host().is_some_and(is_this_machine))
+    };
+    let Some(downstream) = config.downstreams.iter().find(in_clear) else { return Ok(()) };
+    Err(Failure::usage(format!(
+        "downstream {} is called at {}: personal data would travel in clear",
+        downstream.name, downstream.endpoint
+    ))
+    .detail("use https://, or a loopback address such as http://127.0.0.1:50051"))
+}
+
+/// Whether a host is a loopback address, or the name of one.
+fn is_this_machine(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 
 use super::{
     Config, Controller, Engine, Keys, Limits, Policy, Server, Storage, Store, downstream, handling,
-    retention, settings::Settings, telemetry, webhook,
+    retention, settings::Settings, telemetry, tls, webhook,
 };
 use crate::domain::{Duplicates, Faults, breaker, retry};
 
@@ -46,6 +46,7 @@ pub(super) fn sections(settings: &mut Settings) -> Config {
     };
     Config {
         server,
+        reload_every: tls::reload_every(settings),
         store,
         storage,
         keys,
@@ -70,6 +71,7 @@ fn server(settings: &mut Settings) -> Server {
     Server {
         listen: settings.parsed("server.listen", default, rule),
         grace: settings.duration("server.grace", SECOND * 25, SignedDuration::from_millis(100)..=HOUR),
+        tls: tls::server(settings),
     }
 }
 

@@ -5,7 +5,11 @@ use std::collections::BTreeSet;
 use http::Uri;
 use jiff::SignedDuration;
 
-use super::{manual, settings::Settings};
+use super::{
+    manual,
+    settings::Settings,
+    tls::{self, ClientTls},
+};
 use crate::domain::{
     Capabilities,
     subject::{NAME_RULE, is_name},
@@ -30,7 +34,8 @@ const GRPC: &str = "grpc";
 /// One that people answer for.
 const MANUAL: &str = "manual";
 /// What an endpoint looks like.
-const ENDPOINT_RULE: &str = "must be http://host:port without a path; https is not supported yet";
+const ENDPOINT_RULE: &str =
+    "must be https://host:port without a path; http:// with --insecure on this machine only";
 
 /// A registered downstream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,8 +44,10 @@ pub struct Downstream {
     pub name: String,
     /// What it holds, if people answer for it.
     pub manual: Option<Capabilities>,
-    /// Where it is called: `http://host:port`; empty if people answer for it.
+    /// Where it is called: `https://host:port`, or `http://…` in clear; empty if people answer for it.
     pub endpoint: String,
+    /// How it is called over TLS; there exactly if the endpoint is https.
+    pub tls: Option<ClientTls>,
     /// Calls at once at the most, 1 to 1,024. The downstream may ask for fewer.
     pub parallel_calls: u32,
     /// Calls a minute at the most, up to 6,000,000, of all replicas together. 0: no limit.
@@ -92,6 +99,11 @@ fn one(settings: &mut Settings, at: &str) -> Downstream {
     if manual.is_none() && !is_endpoint(&endpoint) {
         settings.fault(&format!("{at}.endpoint"), ENDPOINT_RULE);
     }
+    let tls = tls::client(settings, &format!("{at}.tls"));
+    let is_https = endpoint.starts_with("https://");
+    if !is_https && tls != ClientTls::default() {
+        settings.fault(&format!("{at}.tls"), "must be left out: the endpoint is not https://");
+    }
     let calls_per_minute = settings.number(&format!("{at}.calls_per_minute"), 0, 0..=RATE_MAX);
     let burst = settings.number(&format!("{at}.burst"), 0, 0..=BURST_MAX);
     let mut timeout = |key: &str, default_s: i64, most: SignedDuration| {
@@ -101,6 +113,7 @@ fn one(settings: &mut Settings, at: &str) -> Downstream {
         name,
         manual,
         endpoint,
+        tls: is_https.then_some(tls),
         connect_timeout: timeout("connect_timeout", 5, TIMEOUT_MOST),
         call_timeout: timeout("call_timeout", 30, TIMEOUT_MOST),
         idle_timeout: timeout("idle_timeout", 60, TIMEOUT_MOST),
@@ -111,10 +124,10 @@ fn one(settings: &mut Settings, at: &str) -> Downstream {
     }
 }
 
-/// `http://host:port`, and nothing else but a closing slash.
+/// `https://host:port` or `http://host:port`, and nothing else but a closing slash.
 pub(super) fn is_endpoint(text: &str) -> bool {
     text.parse::<Uri>().is_ok_and(|uri| {
-        uri.scheme_str() == Some("http")
+        matches!(uri.scheme_str(), Some("http" | "https"))
             && uri.port_u16().is_some()
             && uri.host().is_some_and(|host| !host.is_empty())
             && uri.authority().is_some_and(|authority| !authority.as_str().contains('@'))

@@ -11,6 +11,7 @@ mod retention;
 mod section;
 mod settings;
 mod telemetry;
+mod tls;
 mod webhook;
 
 #[cfg(test)]
@@ -20,6 +21,7 @@ pub use downstream::Downstream;
 pub use retention::Retention;
 pub use section::{Controller, Engine, Keys, Limits, Policy, Server, Storage, Store};
 pub use telemetry::{LogFormat, OtlpProtocol, Telemetry};
+pub use tls::{ClientCertificates, ClientTls, ServerTls};
 pub use webhook::{Notices, Webhook};
 
 use std::{
@@ -29,6 +31,7 @@ use std::{
 };
 
 use config::{Environment, File, FileFormat};
+use jiff::SignedDuration;
 
 use crate::domain::{Faults, breaker, handling::Handling, retry};
 use settings::Settings;
@@ -43,6 +46,8 @@ const SEPARATOR: &str = "__";
 pub struct Config {
     /// `[server]`: what it serves on.
     pub server: Server,
+    /// `tls.reload_every`: how often certificates, keys and authorities are looked at. 10 ms to 24 h.
+    pub reload_every: SignedDuration,
     /// `[store]`: the database.
     pub store: Store,
     /// `[storage]`: where parts of exports are kept.

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf};
 
 use jiff::SignedDuration;
 
+use super::tls::ServerTls;
 use crate::domain::{Duplicates, Period};
 
 /// `[server]`: what it serves on.
@@ -14,6 +15,8 @@ pub struct Server {
     /// From the signal to stop until everything has ended: calls and attempts that are under way may go on for as long.
     /// 100 ms to 1 h.
     pub grace: SignedDuration,
+    /// What it serves with; absent: in clear, which has to be asked for and does not leave the machine.
+    pub tls: Option<ServerTls>,
 }
 
 /// `[store]`: the database. Its `Debug` leaves the URL out: it may hold a password.

@@ -52,6 +52,22 @@ impl Faults {
         result.map_err(|fault| self.0.push(fault.under(parent))).ok()
     }
 
+    /// Takes the value, or notes the fault as it is.
+    pub fn note<T>(&mut self, result: Result<T, Fault>) -> Option<T> {
+        result.map_err(|fault| self.0.push(fault)).ok()
+    }
+
+    /// Adds all faults of another input.
+    pub fn extend(&mut self, others: Self) {
+        self.0.extend(others.0);
+    }
+
+    /// The same faults, seen from one level further up.
+    #[must_use]
+    pub fn under(self, parent: &str) -> Self {
+        Self(self.0.into_iter().map(|fault| fault.under(parent)).collect())
+    }
+
     /// `Ok(value)` if there is no fault.
     pub fn or<T>(self, value: T) -> Result<T, Self> {
         if self.0.is_empty() { Ok(value) } else { Err(self) }

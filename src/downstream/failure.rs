@@ -9,6 +9,7 @@ use tonic_types::StatusExt as _;
 use crate::{
     domain::{Faults, TaskReason},
     telemetry::code,
+    transport,
 };
 
 /// Faults that a message lists at the most; the rest is counted. Enough to mend an implementation, short enough to
@@ -77,7 +78,9 @@ impl From<&Status> for Failure {
         }
         let name = code::name(status.code().into());
         // A status with a source was made on this side, out of a connection's fault.
-        let message = if status.source().is_some() {
+        let message = if let Some(why) = transport::why(status) {
+            format!("the connection failed: {why}")
+        } else if status.source().is_some() {
             format!("the connection failed ({name})")
         } else {
             format!("the downstream answered {name}")

@@ -6,10 +6,14 @@ use std::{
     time::Duration,
 };
 
+use jiff::Timestamp;
 use tonic::transport::Endpoint;
 
 use super::Client;
-use crate::domain::{Capabilities, Faults, lane::Rate, subject};
+use crate::{
+    domain::{Capabilities, Faults, lane::Rate, subject},
+    transport::{self, Connector, Reload},
+};
 
 /// Pings are no more frequent than this: a dead connection is noticed soon enough, and an idle one costs nothing.
 const PING_INTERVAL_MIN: Duration = Duration::from_secs(20);
@@ -32,8 +36,10 @@ const TIMEOUT_MAX: Duration = Duration::from_hours(30 * 24);
 pub struct Settings {
     /// `[a-z][a-z0-9_]{0,62}`, unique.
     pub name: String,
-    /// Where it is called: `http://billing:50051`.
+    /// Where it is called: `https://billing:50051`.
     pub endpoint: String,
+    /// How it is called over TLS, if the endpoint is https.
+    pub tls: Option<transport::Client>,
     /// Calls at once at the most, at least 1. The engine keeps to it.
     pub parallel_calls: u32,
     /// How often it is called at the most. Absent: as often as there is work. The engine keeps to it.
@@ -59,14 +65,19 @@ pub struct Registry {
     clients: Arc<BTreeMap<String, Arc<Client>>>,
     /// Those that people answer for, with what the configuration says of them.
     manual: Arc<BTreeMap<String, Capabilities>>,
+    /// Whose certificates and authorities follow their files.
+    followed: Vec<Arc<dyn Reload>>,
 }
 
 impl Registry {
     /// Checks all settings and prepares a client for each. Nothing is connected yet, so downstreams may be down. Has to
     /// be called inside a tokio runtime. The error lists every fault.
-    pub fn new(settings: Vec<Settings>) -> Result<Self, Error> {
+    ///
+    /// `now`: whether their certificates are good is asked at this time.
+    pub fn new(settings: Vec<Settings>, now: Timestamp) -> Result<Self, Error> {
         let mut faults = Faults::default();
         let mut clients = BTreeMap::new();
+        let mut followed: Vec<Arc<dyn Reload>> = Vec::new();
         for (position, settings) in settings.into_iter().enumerate() {
             let path = format!("downstream[{position}]");
             check_numbers(&settings, &path, &mut faults);
@@ -75,21 +86,35 @@ impl Registry {
             } else if clients.contains_key(&settings.name) {
                 faults.push(format!("{path}.name"), format!("must be unique: {} is taken", settings.name));
             }
+            let connector = connector(&settings, now).map_err(|found| faults.extend(found)).ok().flatten();
             match endpoint(&settings) {
                 Ok(endpoint) => {
-                    let client = Client::new(endpoint.connect_lazy(), settings);
+                    let channel = match connector {
+                        None => endpoint.connect_lazy(),
+                        Some(connector) => {
+                            followed.push(Arc::clone(&connector.live) as Arc<dyn Reload>);
+                            endpoint.connect_with_connector_lazy(connector)
+                        }
+                    };
+                    let client = Client::new(channel, settings);
                     clients.insert(client.settings().name.clone(), Arc::new(client));
                 }
                 Err(rule) => faults.push(format!("{path}.endpoint"), rule),
             }
         }
-        faults.or(Self { clients: Arc::new(clients), manual: Arc::default() }).map_err(Error)
+        let registry = Self { clients: Arc::new(clients), manual: Arc::default(), followed };
+        faults.or(registry).map_err(Error)
     }
 
     /// The same, with these manual downstreams besides. Their names are in no settings.
     #[must_use]
     pub fn with_manual(self, manual: BTreeMap<String, Capabilities>) -> Self {
         Self { manual: Arc::new(manual), ..self }
+    }
+
+    /// The certificates and authorities that follow their files.
+    pub fn followed(&self) -> &[Arc<dyn Reload>] {
+        &self.followed
     }
 
     /// What the configuration says of this downstream, if people answer for it.
@@ -131,14 +156,24 @@ fn check_numbers(settings: &Settings, path: &str, faults: &mut Faults) {
     }
 }
 
+/// What begins its connections, if they are under TLS.
+fn connector(settings: &Settings, now: Timestamp) -> Result<Option<Connector>, Faults> {
+    let Some(tls) = settings.tls.as_ref().filter(|_| settings.endpoint.starts_with("https://")) else {
+        return Ok(None);
+    };
+    let path = format!("downstream.{}.tls", settings.name);
+    Connector::new(path.clone(), tls, now).map(Some).map_err(|faults| faults.under(&path))
+}
+
 fn endpoint(settings: &Settings) -> Result<Endpoint, &'static str> {
-    let rule = "must be a URL such as http://billing:50051";
-    if settings.endpoint.starts_with("https://") {
-        return Err("must begin with http://: TLS to downstreams is not there yet");
-    }
+    let rule = "must be a URL such as https://billing:50051";
+    let is_https = settings.endpoint.starts_with("https://");
     // Asked of the text, because tonic would also take host names without a scheme, and socket files.
-    if !settings.endpoint.starts_with("http://") {
+    if !is_https && !settings.endpoint.starts_with("http://") {
         return Err(rule);
+    }
+    if is_https != settings.tls.is_some() {
+        return Err("must be https:// exactly if it is called over TLS");
     }
     let endpoint = Endpoint::from_shared(settings.endpoint.clone()).map_err(|_| rule)?;
     // Pings notice a peer that vanished without a word. gRPC servers hang up on the third ping that comes while they
@@ -162,6 +197,7 @@ mod tests {
         Settings {
             name: name.into(),
             endpoint: endpoint.into(),
+            tls: None,
             parallel_calls: 1,
             rate: None,
             connect_timeout: Duration::from_secs(5),
@@ -173,10 +209,10 @@ mod tests {
 
     #[tokio::test]
     async fn names_are_sorted() {
-        let registry = Registry::new(vec![
-            settings("marketing", "http://localhost:2"),
-            settings("billing", "http://[::1]:1/"),
-        ])
+        let registry = Registry::new(
+            vec![settings("marketing", "http://localhost:2"), settings("billing", "http://[::1]:1/")],
+            Timestamp::UNIX_EPOCH,
+        )
         .unwrap();
         assert_eq!(registry.names().collect::<Vec<_>>(), ["billing", "marketing"]);
         assert_eq!(registry.get("billing").unwrap().settings().endpoint, "http://[::1]:1/");
@@ -189,14 +225,17 @@ mod tests {
         zero.parallel_calls = 0;
         zero.idle_timeout = Duration::ZERO;
         zero.collect_timeout = Duration::MAX;
-        let error = Registry::new(vec![
-            settings("Billing", "localhost:1"),
-            settings("a", "https://a:1"),
-            settings("b", "http://b:1"),
-            settings("b", "unix:/tmp/x"),
-            settings("d", "http://"),
-            zero,
-        ])
+        let error = Registry::new(
+            vec![
+                settings("Billing", "localhost:1"),
+                settings("a", "https://a:1"),
+                settings("b", "http://b:1"),
+                settings("b", "unix:/tmp/x"),
+                settings("d", "http://"),
+                zero,
+            ],
+            Timestamp::UNIX_EPOCH,
+        )
         .err()
         .unwrap();
         let fields: Vec<&str> = error.0.as_slice().iter().map(|fault| fault.field.as_str()).collect();

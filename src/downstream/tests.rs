@@ -142,6 +142,7 @@ fn client_of(endpoint: String, patience: Duration) -> Arc<Client> {
     let settings = Settings {
         name: "fake".into(),
         endpoint,
+        tls: None,
         parallel_calls: 1,
         rate: None,
         connect_timeout: PATIENT,
@@ -149,7 +150,7 @@ fn client_of(endpoint: String, patience: Duration) -> Arc<Client> {
         idle_timeout: patience,
         collect_timeout: PATIENT,
     };
-    Registry::new(vec![settings]).unwrap().get("fake").unwrap()
+    Registry::new(vec![settings], jiff::Timestamp::UNIX_EPOCH).unwrap().get("fake").unwrap()
 }
 
 async fn serve(fake: Fake, patience: Duration) -> Arc<Client> {

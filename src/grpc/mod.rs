@@ -23,7 +23,7 @@ use jiff::Timestamp;
 use crate::{domain::Faults, proto::v1::OpenCaseRequest};
 
 pub use limits::Settings as Limits;
-pub use serve::{Now, serve};
+pub use serve::{Now, Settings, serve};
 
 /// Whether `OpenCase` would take this request at this time, as far as that can be said without knowing the downstreams
 /// and the cases of the server.

@@ -30,6 +30,7 @@ use crate::{
             retention_service_server::RetentionServiceServer,
         },
     },
+    transport,
 };
 
 /// Requests are small: the largest holds 32 identifiers, 16 labels and a scope.
@@ -69,6 +70,16 @@ const FOREIGN_SERVICES: [&str; 3] = [
 /// Tells the time: requests are checked against it.
 pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
+/// How the server serves.
+pub struct Settings {
+    /// The time.
+    pub now: Now,
+    /// How much is let in at once.
+    pub limits: limits::Settings,
+    /// What connections are under; absent: they are in clear.
+    pub tls: Option<Arc<transport::ServerSide>>,
+}
+
 /// Serves until `shutdown` completes. Then health says NOT_SERVING, no call is accepted any more, and those that run
 /// have `grace` to finish; downloads and watches can be resumed elsewhere.
 ///
@@ -76,15 +87,15 @@ pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 pub async fn serve(
     listener: TcpListener,
     engine: Engine,
-    now: Now,
-    limits: limits::Settings,
+    settings: Settings,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), Error> {
+    let Settings { now, limits, tls } = settings;
     let grace = limits.grace;
     let health = HealthReporter::new();
     let watched = engine.clone();
     let router = router(engine, now, limits, &health).await;
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    let incoming = transport::connections(TcpIncoming::from(listener).with_nodelay(Some(true)), tls);
     let (announce, draining) = oneshot::channel();
     let signal = async {
         tokio::select! {

@@ -102,6 +102,12 @@ declare! {
         "Notices sent: taken, not_taken, given_up, gone";
     NOTICES_WAITING = Gauge "rightful.notices.oldest_undelivered" "s" ["webhook"] NONE
         "Age of the oldest notice that a webhook has not taken; 0 if there is none";
+    CERTIFICATE_VALID_UNTIL = Gauge "rightful.tls.certificate.valid_until" "s" ["what"] NONE
+        "When a certificate of ours ends, as seconds since 1970";
+    CERTIFICATES_RELOADED = Counter "rightful.tls.reloads" "" ["what", "outcome"] NONE
+        "Files of certificates and authorities that changed: changed (they are in force), refused (the old ones stay)";
+    HANDSHAKES_FAILED = Counter "rightful.tls.handshakes.failed" "" ["reason"] NONE
+        "Connections of callers that did not begin: refused, late";
 }
 
 impl Declared {

@@ -41,6 +41,9 @@ struct Instruments {
     served: Counter<u64>,
     notices_sent: Counter<u64>,
     notices_waiting: Gauge<f64>,
+    certificate_valid_until: Gauge<f64>,
+    certificates_reloaded: Counter<u64>,
+    handshakes_failed: Counter<u64>,
 }
 
 /// Made at the first use, which is after [`super::start`] has set the provider. Without one they count nothing.
@@ -73,6 +76,9 @@ impl Instruments {
             served: d::SERVED.counter(meter),
             notices_sent: d::NOTICES_SENT.counter(meter),
             notices_waiting: d::NOTICES_WAITING.gauge(meter),
+            certificate_valid_until: d::CERTIFICATE_VALID_UNTIL.gauge(meter),
+            certificates_reloaded: d::CERTIFICATES_RELOADED.counter(meter),
+            handshakes_failed: d::HANDSHAKES_FAILED.counter(meter),
         }
     }
 }
@@ -233,4 +239,20 @@ pub fn notice_sent(webhook: &str, outcome: &'static str) {
 pub fn notices_waiting(webhook: &str, age: jiff::SignedDuration) {
     let labels = [label("webhook", webhook.to_owned())];
     INSTRUMENTS.notices_waiting.record(age.as_secs_f64().max(0.0), &labels);
+}
+
+/// When the certificate of this place of the configuration ends, in seconds since 1970.
+pub fn certificate_valid_until(what: &str, at: i64) {
+    let labels = [label("what", what.to_owned())];
+    INSTRUMENTS.certificate_valid_until.record(number(u64::try_from(at).unwrap_or(0)), &labels);
+}
+
+/// The certificates of this place changed: `changed` or `refused`.
+pub fn certificates_reloaded(what: &str, outcome: &'static str) {
+    INSTRUMENTS.certificates_reloaded.add(1, &[label("what", what.to_owned()), label("outcome", outcome)]);
+}
+
+/// A connection of a caller did not begin: `refused` or `late`.
+pub fn handshake_failed(reason: &'static str) {
+    INSTRUMENTS.handshakes_failed.add(1, &[label("reason", reason)]);
 }

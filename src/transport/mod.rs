@@ -1,2 +1,40 @@
-//! TLS on both sides: our certificate and the authorities we trust, reloaded when their files change, and who is at the other
-//! end. The only home of rustls.
+//! TLS on both sides: our certificates and the authorities we trust, made anew when their files change, and who is at the
+//! other end. The only home of rustls.
+
+mod accept;
+mod connect;
+mod files;
+mod follow;
+mod live;
+mod peer;
+mod pinned;
+mod server;
+mod words;
+
+pub use accept::{Connection, Remote, connections};
+pub use connect::{Client, Connector};
+pub use follow::follow;
+pub use live::{Live, Reload, Reloaded};
+pub use server::{ClientCertificates, ServerSide};
+pub use words::{Refused, why};
+
+use std::{path::PathBuf, sync::Arc};
+
+use rustls::crypto::CryptoProvider;
+
+/// What gRPC speaks, by its name in ALPN (RFC 7301).
+const HTTP2: &[u8] = b"h2";
+
+/// A certificate with its chain, and its key, as PEM files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The chain, the own certificate first.
+    pub certificate: PathBuf,
+    /// The key that belongs to the first of them: PKCS #8, SEC1 or PKCS #1.
+    pub key: PathBuf,
+}
+
+/// One provider for everything, so that no second one is compiled in.
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
+}

@@ -42,6 +42,7 @@ mod sqlite;
 mod stopping;
 mod sweeps;
 mod telemetry;
+mod tls;
 mod traffic;
 mod verification;
 mod year;

@@ -14,7 +14,7 @@ const ROOMS: [(&str, &[&str]); 18] = [
     ("config", &["domain"]),
     ("telemetry", &["config"]),
     ("web", &[]),
-    ("transport", &["domain"]),
+    ("transport", &["domain", "telemetry"]),
     ("identity", &["domain", "telemetry", "web"]),
     ("vault", &["domain", "web"]),
     ("store", &["domain", "telemetry", "vault"]),

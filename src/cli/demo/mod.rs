@@ -24,6 +24,7 @@ use super::{
     output,
     signal::Signals,
     table::{Field, Table, Tone},
+    tls::Tls,
 };
 use crate::{
     clock::{Clock as _, SystemClock},
@@ -66,7 +67,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
 
 /// Answers the id of the access case.
 async fn story(stage: &Stage, folder: &Folder, began: Instant) -> Result<String, Failure> {
-    let mut client = Client::of(&stage.server(), None).await?;
+    let mut client = Client::of(&stage.server(), None, &Tls::default()).await?;
     introduce(stage, folder)?;
     check(stage, &mut client).await?;
     let access_case = access::run(stage, folder, &mut client).await?;

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use super::{disk::Disk, soon};
 
 /// What the server prints before its address, once it serves.
-const ANNOUNCEMENT: &str = "rightful serves on http://";
+const ANNOUNCEMENT: &str = "rightful serves on ";
 /// What it prints around the address of its metrics, before that.
 const METRICS: (&str, &str) = ("rightful shows its metrics on http://", "/metrics");
 
@@ -99,6 +99,11 @@ impl Drop for Binary {
     }
 }
 
+/// The address behind the announcement, of either scheme.
+fn address_in(line: &str) -> Option<SocketAddr> {
+    line.strip_prefix(ANNOUNCEMENT)?.split_once("://")?.1.trim().parse().ok()
+}
+
 /// Copies what the server prints to the log, and tells the address that it serves on.
 fn follow(errors: ChildStderr, mut log: File, announce: oneshot::Sender<Addresses>) {
     let (mut announce, mut metrics) = (Some(announce), None);
@@ -107,7 +112,7 @@ fn follow(errors: ChildStderr, mut log: File, announce: oneshot::Sender<Addresse
         if let Some(rest) = line.strip_prefix(METRICS.0) {
             metrics = rest.strip_suffix(METRICS.1).and_then(|text| text.parse().ok());
         }
-        if let Some(calls) = line.strip_prefix(ANNOUNCEMENT).and_then(|text| text.trim().parse().ok())
+        if let Some(calls) = address_in(&line)
             && let Some(announce) = announce.take()
         {
             // The test may have given up already.

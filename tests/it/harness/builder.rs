@@ -1,8 +1,11 @@
 //! How a world is set up: its puppets, its configuration, its clock.
 
-use std::{fmt::Write as _, fs, sync::Arc};
+use std::{fmt::Write as _, fs, path::Path, sync::Arc};
 
-use rightful::clock::{Clock, SystemClock};
+use rightful::{
+    clock::{Clock, SystemClock},
+    transport::{Client, Identity},
+};
 
 use super::{Bucket, Database, Mode, World, world};
 use crate::puppet::{Profile, Puppet};
@@ -21,6 +24,7 @@ pub struct Builder {
     patience: &'static str,
     database: Option<Database>,
     s3: bool,
+    client: Option<Client>,
 }
 
 impl Builder {
@@ -37,6 +41,7 @@ impl Builder {
             patience: "1s",
             database: None,
             s3: false,
+            client: None,
         }
     }
 
@@ -92,7 +97,17 @@ impl Builder {
         self.extra(name, &format!("calls_per_minute = {per_minute}\nburst = {burst}"))
     }
 
-    fn extra(mut self, name: &str, toml: &str) -> Self {
+    /// The server serves under TLS, and the test calls it so.
+    pub fn tls(self, server: &Identity, client: Client) -> Self {
+        let path = |path: &Path| format!("\"{}\"", path.display());
+        Self { client: Some(client), ..self }
+            .set("server.tls.certificate", &path(&server.certificate))
+            .set("server.tls.key", &path(&server.key))
+            .set("tls.reload_every", "\"20ms\"")
+    }
+
+    /// Lines for the entry of a downstream.
+    pub fn extra(mut self, name: &str, toml: &str) -> Self {
         self.extras.push((name.to_owned(), toml.to_owned()));
         self
     }
@@ -135,7 +150,7 @@ impl Builder {
         let text =
             configuration(&dir.path().display().to_string(), &settings) + &entries.concat() + &self.entries;
         fs::write(&config, text).expect("the configuration can be written");
-        let mut world = World::new((dir, database, bucket), puppets, self.mode, self.clock);
+        let mut world = World::new((dir, database, bucket), puppets, (self.mode, self.client), self.clock);
         world.start_server().await;
         for name in world.names() {
             if !self.down.contains(&name) {

@@ -1,5 +1,6 @@
 //! A whole world for one test: puppets, rightful, and clients that talk to it as any other caller would.
 
+mod authority;
 mod bag;
 mod binary;
 mod bucket;
@@ -19,6 +20,7 @@ mod status;
 mod subjects;
 mod world;
 
+pub use authority::{Authority, EXPIRED, Named, TO_COME, VALID};
 pub use bag::{Bag, Export, anonymous_receipt};
 pub use binary::Binary;
 pub use bucket::{Bucket, Refusal};

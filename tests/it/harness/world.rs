@@ -3,13 +3,14 @@
 use std::{fs, path::Path, sync::Arc};
 
 use rightful::{
-    clock::Clock,
+    clock::{Clock, SystemClock},
     proto::v1::{
         Case, CaseState, Downstream, GetCaseRequest, ListCasesRequest, ListDownstreamsRequest,
         case_service_client::CaseServiceClient, downstream_service_client::DownstreamServiceClient,
         hold_service_client::HoldServiceClient, notice_service_client::NoticeServiceClient,
         retention_service_client::RetentionServiceClient,
     },
+    transport::{Client, Connector},
 };
 use tempfile::TempDir;
 use tonic::transport::{Channel, Endpoint};
@@ -47,7 +48,7 @@ pub struct Replica {
 impl Replica {
     /// The cases' service of this one.
     pub fn cases(&self) -> CaseServiceClient<Channel> {
-        CaseServiceClient::new(channel(&self.url))
+        CaseServiceClient::new(channel(&self.url, None))
     }
 
     /// Ends it as a crash would.
@@ -67,8 +68,15 @@ impl Replica {
     }
 }
 
-fn channel(url: &str) -> Channel {
-    Endpoint::from_shared(url.to_owned()).expect("it is a URL").connect_lazy()
+fn channel(url: &str, client: Option<&Client>) -> Channel {
+    let endpoint = Endpoint::from_shared(url.to_owned()).expect("it is a URL");
+    match client {
+        None => endpoint.connect_lazy(),
+        Some(client) => {
+            let connector = Connector::new("the test".into(), client, SystemClock.now());
+            endpoint.connect_with_connector_lazy(connector.expect("the files are good"))
+        }
+    }
 }
 
 /// Puppets, a server and its files. What is left of it goes when it is dropped.
@@ -76,6 +84,8 @@ pub struct World {
     dir: TempDir,
     puppets: Vec<Puppet>,
     mode: Mode,
+    /// How the test calls the server over TLS, if it does.
+    client: Option<Client>,
     clock: Arc<dyn Clock>,
     server: Option<(Server, String)>,
     /// Behind the server: it goes when nobody is connected any more.
@@ -104,10 +114,10 @@ impl World {
     pub(super) fn new(
         (dir, database, bucket): (TempDir, Database, Option<Bucket>),
         puppets: Vec<Puppet>,
-        mode: Mode,
+        (mode, client): (Mode, Option<Client>),
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { dir, puppets, mode, clock, server: None, database, bucket }
+        Self { dir, puppets, mode, client, clock, server: None, database, bucket }
     }
 
     /// Where everything of this world is written.
@@ -200,7 +210,12 @@ impl World {
                 (Server::Binary(server), address)
             }
         };
-        Replica { server, url: format!("http://{address}") }
+        let scheme_and_host = if self.client.is_some() {
+            format!("https://localhost:{}", address.port())
+        } else {
+            format!("http://{address}")
+        };
+        Replica { server, url: scheme_and_host }
     }
 
     fn disk(&self) -> Disk {
@@ -261,7 +276,12 @@ impl World {
 
     /// A connection of its own.
     pub fn channel(&self) -> Channel {
-        channel(self.url())
+        channel(self.url(), self.client.as_ref())
+    }
+
+    /// A connection that trusts and shows something else.
+    pub fn channel_as(&self, client: &Client) -> Channel {
+        channel(self.url(), Some(client))
     }
 
     /// The cases' service.

@@ -12,6 +12,7 @@ use tokio::{
     sync::mpsc::Sender,
     task::{AbortHandle, JoinSet},
 };
+use tokio_rustls::TlsAcceptor;
 
 /// Bytes between the socket and the service.
 const PIPE_BYTES: usize = 64 << 10;
@@ -20,6 +21,7 @@ const PIPE_BYTES: usize = 64 << 10;
 #[derive(Clone)]
 pub struct Front {
     address: SocketAddr,
+    tls: Option<TlsAcceptor>,
     door: Arc<Mutex<Door>>,
 }
 
@@ -31,11 +33,12 @@ struct Door {
 
 impl Front {
     /// Opens a free loopback port; connections are handed to the service behind it.
-    pub async fn open(service: Sender<io::Result<DuplexStream>>) -> Self {
+    /// With `tls` it is under TLS.
+    pub async fn open(service: Sender<io::Result<DuplexStream>>, tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a loopback port is free");
         let address = listener.local_addr().expect("it is bound");
         let door = Door { is_up: true, connections: JoinSet::new(), accepting: None };
-        let front = Self { address, door: Arc::new(Mutex::new(door)) };
+        let front = Self { address, tls, door: Arc::new(Mutex::new(door)) };
         let own = front.clone();
         let accepting = tokio::spawn(async move {
             while let Ok((socket, _)) = listener.accept().await {
@@ -55,16 +58,26 @@ impl Front {
         self.address
     }
 
+    /// Whether connections are under TLS.
+    pub const fn is_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
     fn admit(&self, mut socket: TcpStream, service: &Sender<io::Result<DuplexStream>>) {
         let mut door = self.lock();
         if !door.is_up {
             return;
         }
-        let service = service.clone();
+        let (service, tls) = (service.clone(), self.tls.clone());
         door.connections.spawn(async move {
             let (mut outside, inside) = tokio::io::duplex(PIPE_BYTES);
-            if service.send(Ok(inside)).await.is_ok() {
-                // However the connection ends, the other side sees it.
+            // However the connection ends, the other side sees it.
+            if let Some(tls) = tls {
+                let Ok(mut socket) = tls.accept(socket).await else { return };
+                if service.send(Ok(inside)).await.is_ok() {
+                    let _ = tokio::io::copy_bidirectional(&mut socket, &mut outside).await;
+                }
+            } else if service.send(Ok(inside)).await.is_ok() {
                 let _ = tokio::io::copy_bidirectional(&mut socket, &mut outside).await;
             }
         });

@@ -105,7 +105,7 @@ impl Puppet {
     /// Starts to serve on a free loopback port, which stays its own until it is dropped.
     pub async fn start(profile: Profile) -> Self {
         let (connections, incoming) = tokio::sync::mpsc::channel(WAITING_MAX);
-        let front = Front::open(connections).await;
+        let front = Front::open(connections, profile.tls).await;
         let inner = Inner {
             description: profile.description,
             people: profile.people,
@@ -131,9 +131,14 @@ impl Puppet {
         &self.name
     }
 
-    /// `http://127.0.0.1:port`.
+    /// `http://127.0.0.1:port`, or `https://localhost:port`.
     pub fn endpoint(&self) -> String {
-        format!("http://{}", self.shared.front.address())
+        let address = self.shared.front.address();
+        if self.shared.front.is_tls() {
+            format!("https://localhost:{}", address.port())
+        } else {
+            format!("http://{address}")
+        }
     }
 
     /// Cuts every connection and takes no new one.

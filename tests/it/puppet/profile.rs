@@ -9,6 +9,8 @@ use rightful::{
     },
 };
 
+use tokio_rustls::TlsAcceptor;
+
 use super::Person;
 
 /// A name, a description and the people it knows.
@@ -19,6 +21,7 @@ pub struct Profile {
     pub people: Vec<Person>,
     pub token_every: usize,
     pub clock: Option<Arc<dyn Clock>>,
+    pub tls: Option<TlsAcceptor>,
 }
 
 impl Profile {
@@ -42,12 +45,25 @@ impl Profile {
             backup_horizon: Some(prost_types::Duration { seconds: 30 * 24 * 3_600, nanos: 0 }),
             ..DescribeResponse::default()
         };
-        Self { name: name.to_owned(), description, people: Vec::new(), token_every: 0, clock: None }
+        Self {
+            name: name.to_owned(),
+            description,
+            people: Vec::new(),
+            token_every: 0,
+            clock: None,
+            tls: None,
+        }
     }
 
     /// It knows the time, and erases what is released by then.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = Some(clock);
+        self
+    }
+
+    /// It is reached under TLS only.
+    pub fn tls(mut self, acceptor: TlsAcceptor) -> Self {
+        self.tls = Some(acceptor);
         self
     }
 
