@@ -4,9 +4,10 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const FILES: [&str; 10] = [
+const FILES: [&str; 11] = [
     "rightful/downstream/v1/subject_data.proto",
     "rightful/downstream/v1/subject_data_service.proto",
+    "rightful/v1/access_service.proto",
     "rightful/v1/case.proto",
     "rightful/v1/case_service.proto",
     "rightful/v1/downstream_service.proto",

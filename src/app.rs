@@ -14,10 +14,12 @@ use crate::{
     engine::{self, Engine, Lanes, Tools},
     export::{self, Storage},
     grpc,
+    identity::{self, Authenticator},
     notice::{self, Webhooks},
     store::{self, Store},
     telemetry, transport,
     vault::{Created, KeyRing, WebhookSecret},
+    web,
 };
 
 /// rightful, built but not serving yet.
@@ -27,6 +29,9 @@ pub struct App {
     limits: grpc::Limits,
     grace: Duration,
     tls: Option<Arc<transport::ServerSide>>,
+    auth: Option<Arc<Authenticator>>,
+    /// How often the keys of the tokens' issuer are asked for.
+    keys_every: Duration,
     /// Certificates and authorities, and how often their files are looked at.
     followed: (Vec<Arc<dyn transport::Reload>>, Duration),
 }
@@ -38,7 +43,7 @@ pub struct Running {
     server: AbortOnDropHandle<Result<(), tonic::transport::Error>>,
     lanes: Lanes,
     grace: Duration,
-    _following: AbortOnDropHandle<()>,
+    _following: [AbortOnDropHandle<()>; 2],
 }
 
 impl App {
@@ -66,6 +71,9 @@ impl App {
         let now = clock.now();
         let tls = config.server.tls.as_ref().map(|tls| server_tls(tls, now)).transpose();
         let tls = tls.map_err(|faults| faults.under("server.tls")).context("TLS cannot be served")?;
+        let auth = config.auth.as_ref().map(authenticator).transpose()?.map(Arc::new);
+        let tokens = config.auth.as_ref().and_then(|auth| auth.tokens.as_ref());
+        let keys_every = tokens.map_or(Duration::MAX, |tokens| tokens.refresh_every.unsigned_abs());
         let called = config.downstreams.iter().filter(|downstream| downstream.manual.is_none());
         let registry = Registry::new(called.map(downstream_settings).collect(), now)?;
         let own = tls.iter().map(|tls| Arc::clone(tls) as Arc<dyn transport::Reload>);
@@ -94,7 +102,7 @@ impl App {
         };
         let engine = Engine::new(tools).await.context("cannot read what is known of the downstreams")?;
         engine.check_health().await.context("the database or the storage does not answer")?;
-        Ok(Self { engine, clock, limits, grace, tls, followed })
+        Ok(Self { engine, clock, limits, grace, tls, auth, keys_every, followed })
     }
 
     /// Serves on the listener and sets the engine to work.
@@ -108,7 +116,13 @@ impl App {
         let (followed, every) = self.followed;
         let at = Arc::clone(&now);
         let following = tokio::spawn(transport::follow(followed, every, move || at()));
-        let settings = grpc::Settings { now, limits: self.limits, tls: self.tls };
+        let (auth, keys_every) = (self.auth.clone(), self.keys_every);
+        let keys = tokio::spawn(async move {
+            if let Some(tokens) = auth.as_ref().and_then(|auth| auth.tokens.as_ref()) {
+                tokens.keys.follow(keys_every).await;
+            }
+        });
+        let settings = grpc::Settings { now, limits: self.limits, tls: self.tls, auth: self.auth };
         let server: JoinHandle<_> = tokio::spawn(grpc::serve(listener, self.engine, settings, shutdown));
         Ok(Running {
             address,
@@ -116,7 +130,7 @@ impl App {
             server: AbortOnDropHandle::new(server),
             lanes,
             grace: self.grace,
-            _following: AbortOnDropHandle::new(following),
+            _following: [following, keys].map(AbortOnDropHandle::new),
         })
     }
 }
@@ -178,6 +192,52 @@ fn downstream_settings(downstream: &crate::config::Downstream) -> downstream::Se
         idle_timeout: downstream.idle_timeout.unsigned_abs(),
         collect_timeout: downstream.collect_timeout.unsigned_abs(),
     }
+}
+
+/// How long the issuer of tokens may take to answer.
+const ISSUER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Tells who calls, as configured. The keys are not asked for yet.
+fn authenticator(auth: &crate::config::Auth) -> anyhow::Result<Authenticator> {
+    use crate::config::KeySource;
+    let tokens = |tokens: &crate::config::Tokens| {
+        let authorities = tokens.authorities.as_ref().map(std::fs::read).transpose();
+        let authorities = authorities.context("cannot read auth.authorities")?;
+        let client =
+            web::Client::new(&web::Settings { timeout: ISSUER_TIMEOUT, authorities, certificate: None })
+                .context("auth.authorities")?;
+        let source = match &tokens.keys {
+            KeySource::Discovery => identity::Source::Discovery(tokens.issuer.clone()),
+            KeySource::Url(url) => identity::Source::Url(url.clone()),
+            KeySource::File(path) => identity::Source::File(path.clone()),
+        };
+        anyhow::Ok(identity::Tokens {
+            keys: identity::Keys::new(source, client, tokens.outage.unsigned_abs()),
+            issuer: tokens.issuer.clone(),
+            audience: tokens.audience.clone(),
+            name_claim: tokens.name_claim.clone(),
+            roles_claim: tokens.roles_claim.clone(),
+            leeway: tokens.leeway,
+        })
+    };
+    let grants = auth.grants.iter().filter_map(grant).collect();
+    Ok(Authenticator {
+        tokens: auth.tokens.as_ref().map(tokens).transpose()?,
+        grants: identity::Grants(grants),
+    })
+}
+
+/// A grant. The configuration has checked that it says by what a caller is known.
+fn grant(grant: &crate::config::Grant) -> Option<identity::Grant> {
+    let shown = grant.claim.clone().map(identity::Shown::Claim);
+    let shown = shown.or_else(|| grant.caller.clone().map(identity::Shown::Caller));
+    let shown = shown.or_else(|| grant.peer.clone().map(identity::Shown::Peer))?;
+    Some(identity::Grant {
+        role: grant.role,
+        shown,
+        name: grant.name.clone(),
+        downstream: grant.downstream.clone(),
+    })
 }
 
 fn server_tls(

@@ -17,9 +17,9 @@ use super::{
 use crate::{
     domain::caller::{CALLER_RULE, METADATA_KEY, is_caller},
     proto::v1::{
-        case_service_client::CaseServiceClient, downstream_service_client::DownstreamServiceClient,
-        hold_service_client::HoldServiceClient, notice_service_client::NoticeServiceClient,
-        retention_service_client::RetentionServiceClient,
+        access_service_client::AccessServiceClient, case_service_client::CaseServiceClient,
+        downstream_service_client::DownstreamServiceClient, hold_service_client::HoldServiceClient,
+        notice_service_client::NoticeServiceClient, retention_service_client::RetentionServiceClient,
     },
     transport,
 };
@@ -38,14 +38,20 @@ const KEEP_ALIVE: Duration = Duration::from_secs(20);
 /// How often a broken stream is taken up again without anything having arrived.
 pub(super) const RECONNECTS_MAX: u32 = 8;
 
-/// Puts the caller's name beside every call.
-#[derive(Clone)]
-pub(super) struct Caller(Option<AsciiMetadataValue>);
+/// Puts beside every call who calls: its name, or its token.
+#[derive(Clone, Default)]
+pub(super) struct Caller {
+    name: Option<AsciiMetadataValue>,
+    token: Option<AsciiMetadataValue>,
+}
 
 impl Interceptor for Caller {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        if let Some(name) = &self.0 {
+        if let Some(name) = &self.name {
             request.metadata_mut().insert(METADATA_KEY, name.clone());
+        }
+        if let Some(token) = &self.token {
+            request.metadata_mut().insert("authorization", token.clone());
         }
         Ok(request)
     }
@@ -57,6 +63,8 @@ type Connection = InterceptedService<Channel, Caller>;
 /// The services of one server.
 #[derive(Clone)]
 pub(super) struct Client {
+    /// Who calls, and who was turned away.
+    pub(super) access: AccessServiceClient<Connection>,
     /// Cases, exports and receipts.
     pub(super) cases: CaseServiceClient<Connection>,
     /// Downstreams.
@@ -72,12 +80,13 @@ pub(super) struct Client {
 impl Client {
     /// Connects as `--server` and `--caller` say, or says why that is not possible.
     pub(super) async fn connect(global: &Global) -> Result<Self, Failure> {
-        Self::of(&global.server, global.caller.as_deref(), &global.tls).await
+        let name = global.caller.as_deref().map(entry).transpose()?;
+        let token = global.token_file.as_deref().map(bearer).transpose()?;
+        Self::of(&global.server, Caller { name, token }, &global.tls).await
     }
 
-    /// Connects to this server, under this name if there is one.
-    pub(super) async fn of(server: &str, caller: Option<&str>, tls: &Tls) -> Result<Self, Failure> {
-        let caller = Caller(caller.map(entry).transpose()?);
+    /// Connects to this server, as this caller.
+    pub(super) async fn of(server: &str, caller: Caller, tls: &Tls) -> Result<Self, Failure> {
         let is_https = server.starts_with("https://");
         let endpoint = Endpoint::from_shared(server.to_owned())
             .ok()
@@ -98,6 +107,8 @@ impl Client {
                 .detail("is `rightful serve` running there? --server or RIGHTFUL_SERVER names another one")
         })?;
         Ok(Self {
+            access: AccessServiceClient::with_interceptor(channel.clone(), caller.clone())
+                .max_decoding_message_size(ANSWER_BYTES_MAX),
             cases: CaseServiceClient::with_interceptor(channel.clone(), caller.clone())
                 .max_decoding_message_size(ANSWER_BYTES_MAX),
             downstreams: DownstreamServiceClient::with_interceptor(channel.clone(), caller.clone())
@@ -115,6 +126,18 @@ impl Client {
 fn entry(name: &str) -> Result<AsciiMetadataValue, Failure> {
     let value = if is_caller(name) { name.parse().ok() } else { None };
     value.ok_or_else(|| Failure::usage(format!("--caller: {CALLER_RULE}")))
+}
+
+/// What a file with a token comes to. The token is no part of any error.
+fn bearer(file: &std::path::Path) -> Result<AsciiMetadataValue, Failure> {
+    let read = std::fs::read_to_string(file).map_err(|error| {
+        Failure::usage(format!("--token-file: {} cannot be read: {error}", file.display()))
+    })?;
+    let value = format!("Bearer {}", read.trim()).parse::<AsciiMetadataValue>();
+    let mut value =
+        value.map_err(|_| Failure::usage("--token-file: must hold one token, and nothing else"))?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 /// A request that is not waited for without end. Streams are sent without this: they may take hours.

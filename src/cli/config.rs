@@ -12,7 +12,10 @@ use super::{
     table::Table,
 };
 use crate::{
-    config::{self, ClientCertificates, ClientTls, Config, LogFormat, OtlpProtocol, Telemetry},
+    config::{
+        self, Auth, ClientCertificates, ClientTls, Config, KeySource, LogFormat, OtlpProtocol, Telemetry,
+        Tokens,
+    },
     domain::{
         Period,
         clock::Term,
@@ -85,6 +88,7 @@ fn values(config: &Config) -> Vec<(String, String)> {
     say("server.listen", &config.server.listen);
     say("server.grace", &format!("{:#}", config.server.grace));
     server_tls(config, &mut say);
+    auth(config.auth.as_ref(), &mut say);
     say("store.url", &without_password(&config.store.url));
     say("storage.url", &config.storage.url);
     for (name, value) in &config.storage.options {
@@ -175,6 +179,34 @@ fn client_tls(tls: &ClientTls, say: &mut dyn FnMut(&str, &dyn Display)) {
     say("tls.key", &path(tls.identity.as_ref().map(|(_, key)| key)));
     say("tls.server_name", &tls.server_name.as_deref().unwrap_or_default());
     say("tls.spiffe_id", &tls.spiffe_id.as_deref().unwrap_or_default());
+}
+
+/// How callers are known. The defaults stand where nothing is configured.
+fn auth(auth: Option<&Auth>, say: &mut dyn FnMut(&str, &dyn Display)) {
+    let tokens = auth.and_then(|auth| auth.tokens.as_ref());
+    let (url, file) = match tokens.map(|tokens| &tokens.keys) {
+        Some(KeySource::Url(url)) => (url.clone(), String::new()),
+        Some(KeySource::File(file)) => (String::new(), file.display().to_string()),
+        Some(KeySource::Discovery) | None => (String::new(), String::new()),
+    };
+    let text = |of: fn(&Tokens) -> String| tokens.map(of).unwrap_or_default();
+    say("auth.issuer", &text(|tokens| tokens.issuer.clone()));
+    say("auth.audience", &text(|tokens| tokens.audience.clone()));
+    say("auth.jwks_url", &url);
+    say("auth.jwks_file", &file);
+    say("auth.authorities", &path(tokens.and_then(|tokens| tokens.authorities.as_ref())));
+    say("auth.name_claim", &text(|tokens| tokens.name_claim.clone()));
+    say("auth.roles_claim", &text(|tokens| tokens.roles_claim.clone()));
+    say("auth.leeway", &text(|tokens| format!("{:#}", tokens.leeway)));
+    say("auth.refresh_every", &text(|tokens| format!("{:#}", tokens.refresh_every)));
+    say("auth.outage", &text(|tokens| format!("{:#}", tokens.outage)));
+    for (number, grant) in auth.iter().flat_map(|auth| &auth.grants).enumerate() {
+        let shown = grant.claim.as_ref().or(grant.caller.as_ref()).or(grant.peer.as_ref());
+        say(
+            &format!("auth.grant[{number}]"),
+            &format!("{}: {}", grant.role, shown.map_or("", |shown| shown)),
+        );
+    }
 }
 
 fn telemetry(telemetry: &Telemetry, say: &mut impl FnMut(&str, &dyn Display)) {

@@ -5,6 +5,8 @@ use std::{error::Error, io, process::ExitCode};
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
+use crate::proto::v1::ErrorReason;
+
 /// The exit codes. The end of `rightful --help` says the same in words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Exit {
@@ -22,12 +24,14 @@ pub(super) enum Exit {
     Unreachable = 5,
     /// A case was not fulfilled in full, rows were not opened, or a verification failed.
     Unfulfilled = 6,
+    /// It is not known who calls, or they may not.
+    NotAllowed = 7,
 }
 
 impl Exit {
     /// All of them.
     #[cfg(test)]
-    pub(super) const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 8] = [
         Self::Done,
         Self::Fault,
         Self::Usage,
@@ -35,6 +39,7 @@ impl Exit {
         Self::NotPossible,
         Self::Unreachable,
         Self::Unfulfilled,
+        Self::NotAllowed,
     ];
 
     fn of(status: &Status) -> Self {
@@ -45,11 +50,18 @@ impl Exit {
             Code::Ok => Self::Done,
             Code::InvalidArgument => Self::Usage,
             Code::NotFound => Self::NotFound,
+            Code::Unauthenticated => Self::NotAllowed,
+            // Four eyes: somebody else may.
+            Code::PermissionDenied if lacks_a_role(status) => Self::NotAllowed,
             Code::FailedPrecondition | Code::AlreadyExists | Code::PermissionDenied => Self::NotPossible,
             Code::Unavailable | Code::ResourceExhausted | Code::DeadlineExceeded => Self::Unreachable,
             _ => Self::Fault,
         }
     }
+}
+
+fn lacks_a_role(status: &Status) -> bool {
+    status.get_details_error_info().is_some_and(|info| info.reason == ErrorReason::NotPermitted.as_str_name())
 }
 
 impl From<Exit> for ExitCode {
@@ -184,6 +196,7 @@ mod tests {
             (Code::Internal, Exit::Fault),
             (Code::Unimplemented, Exit::Fault),
             (Code::PermissionDenied, Exit::NotPossible),
+            (Code::Unauthenticated, Exit::NotAllowed),
         ];
         for (code, exit) in expected {
             assert_eq!(Failure::from(Status::new(code, "x")).exit(), exit, "{code:?}");

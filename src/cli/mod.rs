@@ -1,6 +1,7 @@
 //! The command line: one file for each group of commands. Commands that talk to a server do so over gRPC, as any other
 //! caller would; they have no way around it.
 
+mod access;
 mod case;
 mod client;
 mod config;
@@ -40,6 +41,7 @@ Exit codes:
   4  not possible in this state
   5  the server cannot be reached, or is overloaded
   6  a case ended without being fulfilled in full, rows of an import were not opened, or a check or a verification failed
+  7  the server does not know who calls, or they may not do this
 
 Try it without any preparation: rightful demo";
 
@@ -64,6 +66,9 @@ struct Global {
     /// Who calls, such as support-desk. Request ids are unique per caller. Default: local.
     #[arg(long, global = true, env = "RIGHTFUL_CALLER", value_name = "NAME", hide_env_values = true)]
     caller: Option<String>,
+    /// A file with the token that says who calls. It is read anew by each command.
+    #[arg(long, global = true, env = "RIGHTFUL_TOKEN_FILE", value_name = "FILE", hide_env_values = true)]
+    token_file: Option<std::path::PathBuf>,
     #[command(flatten)]
     tls: tls::Tls,
     /// Tables for people, or the answer's proto3 JSON for programs.
@@ -101,6 +106,9 @@ enum Command {
     /// Look after what has outlived its period.
     #[command(subcommand)]
     Retention(retention::Command),
+    /// See as whom the server knows you, and who was turned away.
+    #[command(subcommand)]
+    Access(access::Command),
     /// Bring the database up to this version. `serve` does so itself.
     Migrate(config::File),
     /// Look at the configuration.
@@ -140,6 +148,7 @@ async fn dispatch(Cli { global, command }: Cli) -> Result<(), Failure> {
         Command::Downstream(command) => downstream::run(&global, command).await,
         Command::Hold(command) => hold::run(&global, command).await,
         Command::Retention(command) => retention::run(&global, command).await,
+        Command::Access(command) => access::run(&global, command).await,
         Command::Migrate(file) => migrate::run(&file).await,
         Command::Config(command) => config::run(&global, &command),
     }

@@ -1,9 +1,6 @@
 //! `rightful serve`: the server, until it is asked to end.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-};
+use std::{net::SocketAddr, sync::Arc};
 
 use clap::Args;
 use tokio::net::TcpListener;
@@ -17,6 +14,7 @@ use crate::{
     app::{self, App},
     clock::{Clock as _, DatabaseClock, SystemClock},
     config::{Config, Downstream},
+    domain::endpoint::is_safe,
     telemetry,
 };
 
@@ -38,7 +36,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let overrides: Vec<_> =
         arguments.listen.map(|address| ("server.listen", address.to_string())).into_iter().collect();
     let config = arguments.file.load(&overrides)?;
-    may_serve(config.server.listen, arguments.insecure)?;
+    may_serve(&config, arguments.insecure)?;
     may_call(&config)?;
     let guard = telemetry::start(&app::telemetry_settings(&config, SystemClock.new_id().to_string()))
         .map_err(anyhow::Error::from)?;
@@ -71,14 +69,22 @@ async fn until_asked_to_end(config: Config) -> Result<(), Failure> {
 }
 
 /// Serving without TLS and authentication has to be asked for, and does not leave this machine.
-fn may_serve(address: SocketAddr, insecure: bool) -> Result<(), Failure> {
-    if !insecure {
-        return Err(Failure::usage(
-            "TLS and authentication are not there yet, so serving is not safe by default",
-        )
-        .detail("--insecure serves without them, on the loopback interface only: fine for trying it out"));
+fn may_serve(config: &Config, insecure: bool) -> Result<(), Failure> {
+    let mut missing = Vec::new();
+    if config.server.tls.is_none() {
+        missing.push("server.tls names no certificate: calls would travel in clear (docs/tls.md)");
     }
-    if !address.ip().is_loopback() {
+    if config.auth.is_none() {
+        missing.push("auth.grant names nobody: whoever calls could ask for anybody's data (docs/access.md)");
+    }
+    if !insecure && !missing.is_empty() {
+        let failure = Failure::usage("serving like this is not safe");
+        return Err(missing.into_iter().fold(failure, Failure::detail).detail(
+            "--insecure serves without them, on the loopback interface only: fine for trying it out",
+        ));
+    }
+    let address = config.server.listen;
+    if insecure && !address.ip().is_loopback() {
         return Err(Failure::usage(format!(
             "--insecure does not serve on {address}, which others can reach"
         ))
@@ -89,12 +95,7 @@ fn may_serve(address: SocketAddr, insecure: bool) -> Result<(), Failure> {
 
 /// Calling a downstream in clear does not leave this machine.
 fn may_call(config: &Config) -> Result<(), Failure> {
-    let in_clear = |downstream: &&Downstream| {
-        downstream
-            .endpoint
-            .parse::<http::Uri>()
-            .is_ok_and(|uri| uri.scheme_str() == Some("http") && !uri.host().is_some_and(is_this_machine))
-    };
+    let in_clear = |downstream: &&Downstream| downstream.manual.is_none() && !is_safe(&downstream.endpoint);
     let Some(downstream) = config.downstreams.iter().find(in_clear) else { return Ok(()) };
     Err(Failure::usage(format!(
         "downstream {} is called at {}: personal data would travel in clear",
@@ -103,20 +104,17 @@ fn may_call(config: &Config) -> Result<(), Failure> {
     .detail("use https://, or a loopback address such as http://127.0.0.1:50051"))
 }
 
-/// Whether a host is a loopback address, or the name of one.
-fn is_this_machine(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn only_loopback_and_only_when_asked() {
-        let may =
-            |address: &str, insecure| may_serve(address.parse().expect("is an address"), insecure).is_ok();
+        let may = |address: &str, insecure| {
+            let mut config = Config::default();
+            config.server.listen = address.parse().expect("is an address");
+            may_serve(&config, insecure).is_ok()
+        };
         assert!(may("127.0.0.1:0", true) && may("[::1]:7443", true));
         assert!(!may("127.0.0.1:0", false));
         assert!(!may("0.0.0.0:7443", true) && !may("[::]:7443", true) && !may("192.0.2.1:7443", true));

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::proto::{
     downstream::v1::{Action, GroundCode, LegalBasis, Right, Use},
     v1::{
-        Assurance, CaseReason, CaseState, EvidenceKind, NoticeType, SweepEvent, SweepState, TaskKind,
+        Assurance, CaseReason, CaseState, EvidenceKind, NoticeType, Role, SweepEvent, SweepState, TaskKind,
         TaskReason, TaskState, UnscheduledReason,
     },
 };
@@ -24,6 +24,8 @@ macro_rules! words {
 }
 
 words! {
+    /// What a caller may do.
+    role: Role, "ROLE_";
     /// A right.
     right: Right, "RIGHT_";
     /// Where a case stands.

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use jiff::SignedDuration;
 
 use super::{
-    Config, Controller, Engine, Keys, Limits, Policy, Server, Storage, Store, downstream, handling,
+    Config, Controller, Engine, Keys, Limits, Policy, Server, Storage, Store, auth, downstream, handling,
     retention, settings::Settings, telemetry, tls, webhook,
 };
 use crate::domain::{Duplicates, Faults, breaker, retry};
@@ -47,6 +47,7 @@ pub(super) fn sections(settings: &mut Settings) -> Config {
     Config {
         server,
         reload_every: tls::reload_every(settings),
+        auth: auth::section(settings),
         store,
         storage,
         keys,

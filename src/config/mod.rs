@@ -2,6 +2,7 @@
 //!
 //! `config.example.toml` names every key with its meaning and its default. All faults are reported at once.
 
+mod auth;
 mod check;
 mod downstream;
 mod handling;
@@ -17,6 +18,7 @@ mod webhook;
 #[cfg(test)]
 mod tests;
 
+pub use auth::{Auth, Grant, KeySource, Tokens};
 pub use downstream::Downstream;
 pub use retention::Retention;
 pub use section::{Controller, Engine, Keys, Limits, Policy, Server, Storage, Store};
@@ -48,6 +50,8 @@ pub struct Config {
     pub server: Server,
     /// `tls.reload_every`: how often certificates, keys and authorities are looked at. 10 ms to 24 h.
     pub reload_every: SignedDuration,
+    /// `[auth]`: how callers are known, and what they may do; absent: they say who they are, on this machine.
+    pub auth: Option<Auth>,
     /// `[store]`: the database.
     pub store: Store,
     /// `[storage]`: where parts of exports are kept.

@@ -43,6 +43,7 @@ fn the_example_is_the_defaults() {
     uncommented.retention.policy.rules.clear();
     assert_eq!(uncommented.webhooks.len(), 1);
     uncommented.webhooks.clear();
+    assert_eq!(uncommented.auth.take().expect("the example grants a role").grants.len(), 1);
     assert_eq!(uncommented, Config::default());
 }
 
@@ -191,6 +192,41 @@ fn manual_downstreams_describe_themselves() {
         "downstream[2].category[0].colour",
     ];
     assert_eq!(fault_keys(bad), expected);
+}
+
+#[test]
+fn who_may_do_what_is_checked() {
+    let good = from(
+        "[auth]\nissuer = 'https://login'\naudience = 'rightful'\n[[auth.grant]]\nrole = 'operator'\nclaim = 'privacy'\n\
+         [[auth.grant]]\nrole = 'downstream'\npeer = 'spiffe://shop/billing'\ndownstream = 'billing'",
+    );
+    let auth = good.unwrap().auth.unwrap();
+    assert_eq!((auth.grants.len(), auth.tokens.unwrap().keys), (2, KeySource::Discovery));
+    assert_eq!(from("").unwrap().auth, None);
+    let bad = "[auth]\nissuer = 'http://login.example'\njwks_url = 'http://login.example/keys'\njwks_file = 'keys.json'\n\
+               [[auth.grant]]\nrole = 'king'\nclaim = 'a'\ncaller = 'b'\n\
+               [[auth.grant]]\nrole = 'downstream'\nclaim = 'a'\nname = 'n'\n\
+               [[auth.grant]]\nrole = 'admin'\npeer = 'a b'\ndownstream = 'billing'";
+    let expected = [
+        "auth.audience",
+        "auth.jwks_url",
+        "auth.jwks_file",
+        "auth.grant[0].role",
+        "auth.grant[0]",
+        "auth.grant[1].name",
+        "auth.grant[1].name",
+        "auth.grant[1].downstream",
+        "auth.grant[2].peer",
+        "auth.grant[2].downstream",
+    ];
+    let mut found = fault_keys(bad);
+    found.dedup();
+    let mut wanted = expected.to_vec();
+    wanted.dedup();
+    assert_eq!(found, wanted);
+    assert_eq!(fault_keys("[auth]\nissuer = 'https://login'\naudience = 'x'"), ["auth.grant"]);
+    assert_eq!(fault_keys("[[auth.grant]]\nrole = 'admin'\nclaim = 'x'"), ["auth.grant[0]"]);
+    assert_eq!(fault_keys("[auth]\naudience = 'x'"), ["auth.issuer"]);
 }
 
 #[test]

@@ -6,12 +6,12 @@ use std::{
     path::PathBuf,
 };
 
-use http::Uri;
 use jiff::SignedDuration;
 
 use super::settings::Settings;
 use crate::domain::{
     NoticeType, Period,
+    endpoint::{URL_RULE, is_safe},
     subject::{NAME_RULE, is_name},
 };
 
@@ -19,8 +19,6 @@ use crate::domain::{
 const WEBHOOKS_MAX: usize = 100;
 /// A URL, with a token in it if need be.
 const URL_BYTES_MAX: usize = 2_048;
-/// What a URL looks like.
-const URL_RULE: &str = "must be https://host/path, or http:// on the loopback interface";
 /// A path.
 const PATH_BYTES_MAX: usize = 1_024;
 /// No answer takes longer: receivers answer first and work afterwards.
@@ -96,7 +94,7 @@ fn one(settings: &mut Settings, at: &str, secrets: &mut BTreeMap<String, String>
         settings.fault(&format!("{at}.name"), NAME_RULE);
     }
     let url = settings.optional(&format!("{at}.url")).unwrap_or_default();
-    if url.len() > URL_BYTES_MAX || !is_url(&url) {
+    if url.len() > URL_BYTES_MAX || !is_safe(&url) {
         settings.fault(&format!("{at}.url"), URL_RULE);
     }
     let file = settings.optional(&format!("{at}.secrets_file")).filter(|path| !path.is_empty());
@@ -142,38 +140,4 @@ fn types(settings: &mut Settings, key: &str) -> Vec<NoticeType> {
         }
     }
     types
-}
-
-/// Over TLS; in clear only where nobody else can listen.
-pub(super) fn is_url(text: &str) -> bool {
-    let Ok(uri) = text.parse::<Uri>() else { return false };
-    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
-    let is_loopback =
-        host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
-    !host.is_empty()
-        && uri.authority().is_some_and(|authority| !authority.as_str().contains('@'))
-        && match uri.scheme_str() {
-            Some("https") => true,
-            Some("http") => is_loopback,
-            _ => false,
-        }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_loopback_is_called_in_clear() {
-        for good in
-            ["https://crm.example/hooks?x=1", "http://127.0.0.1:1/a", "http://localhost/", "http://[::1]:2/"]
-        {
-            assert!(is_url(good), "{good}");
-        }
-        for bad in
-            ["", "crm.example", "http://crm.example/", "ftp://127.0.0.1/", "https://u:p@crm.example/", "/x"]
-        {
-            assert!(!is_url(bad), "{bad}");
-        }
-    }
 }

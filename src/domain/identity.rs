@@ -48,9 +48,29 @@ pub struct Peer {
     pub dns_names: Vec<String>,
 }
 
+/// What [`is_name`] asks for, in words.
+pub const NAME_RULE: &str = "must be 1 to 128 characters of printable ASCII without spaces, and not rightful";
+
+/// Whether a text can name a caller that was identified: what tokens and certificates call it.
+pub fn is_name(text: &str) -> bool {
+    text != super::caller::OWN
+        && (1..=128).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_what_tokens_call_people_and_services() {
+        for good in ["ada", "ada@shop.example", "system:serviceaccount:shop:settings", "spiffe://shop/desk"] {
+            assert!(is_name(good), "{good}");
+        }
+        for bad in ["", "rightful", "a b", "a\n", "ä", &"x".repeat(129)] {
+            assert!(!is_name(bad), "{bad:?}");
+        }
+    }
 
     #[test]
     fn an_admin_has_every_role_but_that_of_a_downstream() {

@@ -230,6 +230,8 @@ pub struct Filter {
     pub due_soon: bool,
     /// Opened with, or resolved to, this identifier.
     pub identifier: Option<Identifier>,
+    /// Opened by this caller.
+    pub caller: Option<String>,
 }
 
 /// A page of cases, newest first.
@@ -357,4 +359,21 @@ pub enum ResolvedAs {
     NothingHeld,
     /// It is not done, and nobody will.
     Waived,
+}
+
+/// Equal calls of a moment that were denied.
+#[derive(Clone, Debug)]
+pub struct Denied {
+    /// When the first of them was.
+    pub at: Timestamp,
+    /// Who called; empty if that is not known.
+    pub caller: String,
+    /// From where; empty if there were too many to tell apart.
+    pub address: String,
+    /// What was called.
+    pub rpc: &'static str,
+    /// Why it was denied.
+    pub reason: &'static str,
+    /// How many.
+    pub count: u64,
 }

@@ -3,6 +3,7 @@
 //! [`Engine`] is the handle that the services hold: cheap to clone, safe to share. [`Engine::start`] sets the lanes to
 //! work; it takes no hints, so the happy path, the restart after a crash and a second replica run the same code.
 
+mod access;
 mod api;
 mod approve;
 mod attempt;

@@ -39,6 +39,7 @@ impl Engine {
             right: filter.right,
             downstream: filter.downstream,
             due_before,
+            caller: filter.caller,
             blind: filter.identifier.map(|identifier| self.0.ring.blind_index(&identifier)),
             after,
         };

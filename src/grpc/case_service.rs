@@ -51,6 +51,14 @@ impl Service {
         Self { engine, now, limits }
     }
 
+    /// Fails as if there were no such case, unless the caller may see it.
+    async fn may_see(&self, caller: &Caller, id: CaseId) -> Result<(), Status> {
+        match caller.owner() {
+            None => Ok(()),
+            Some(owner) => self.engine.must_be_of(id, owner).await.map_err(status::from),
+        }
+    }
+
     /// A place for a stream, to be held until it ends.
     fn stream_place<T>(&self, request: &Request<T>) -> Result<Place, Status> {
         self.limits.stream().map_err(|excess| status::excess(&excess, Caller::of(request).name()))
@@ -110,6 +118,7 @@ impl CaseService for Service {
 
     async fn get_case(&self, request: Request<GetCaseRequest>) -> Result<Response<GetCaseResponse>, Status> {
         let id = case_id(&request.get_ref().case_id)?;
+        self.may_see(&Caller::of(&request), id).await?;
         let view = self.engine.case(id).await.map_err(status::from)?;
         Ok(Response::new(GetCaseResponse { case: shown(view) }))
     }
@@ -118,8 +127,10 @@ impl CaseService for Service {
         &self,
         request: Request<ListCasesRequest>,
     ) -> Result<Response<ListCasesResponse>, Status> {
+        let owner = Caller::of(&request).owner().map(str::to_owned);
         let mut request = request.into_inner();
-        let (filter, after) = convert::filter(&mut request).map_err(status::bad_request)?;
+        let (mut filter, after) = convert::filter(&mut request).map_err(status::bad_request)?;
+        filter.caller = owner;
         let size = page::size(request.page_size, PAGE_SIZE);
         let found = self.engine.list(filter, after, size).await.map_err(status::from)?;
         Ok(Response::new(ListCasesResponse {
@@ -133,6 +144,7 @@ impl CaseService for Service {
         request: Request<WatchCaseRequest>,
     ) -> Result<Response<Self::WatchCaseStream>, Status> {
         let id = case_id(&request.get_ref().case_id)?;
+        self.may_see(&Caller::of(&request), id).await?;
         let place = self.stream_place(&request)?;
         let views = self.engine.watch(id).await.map_err(status::from)?;
         // The stream is polled after the call's span has ended; its errors belong to the same trace.
@@ -152,6 +164,7 @@ impl CaseService for Service {
         request: Request<CancelCaseRequest>,
     ) -> Result<Response<CancelCaseResponse>, Status> {
         let id = case_id(&request.get_ref().case_id)?;
+        self.may_see(&Caller::of(&request), id).await?;
         let view = self.engine.cancel(id).await.map_err(status::from)?;
         Ok(Response::new(CancelCaseResponse { case: shown(view) }))
     }
@@ -170,6 +183,7 @@ impl CaseService for Service {
         request: Request<DownloadExportRequest>,
     ) -> Result<Response<Self::DownloadExportStream>, Status> {
         let id = case_id(&request.get_ref().case_id)?;
+        self.may_see(&Caller::of(&request), id).await?;
         let place = self.stream_place(&request)?;
         let download = self.engine.download(id, request.get_ref().offset).await.map_err(status::from)?;
         let info = DownloadExportResponse { item: Some(Item::Info(convert::export(download.facts))) };
@@ -189,6 +203,7 @@ impl CaseService for Service {
         request: Request<GetReceiptRequest>,
     ) -> Result<Response<GetReceiptResponse>, Status> {
         let id = case_id(&request.get_ref().case_id)?;
+        self.may_see(&Caller::of(&request), id).await?;
         let receipt = self.engine.receipt(id).await.map_err(status::from)?;
         Ok(Response::new(GetReceiptResponse { receipt_json: receipt.json, sha256: receipt.sha256 }))
     }
@@ -197,8 +212,10 @@ impl CaseService for Service {
         &self,
         request: Request<ConfirmSubjectRequest>,
     ) -> Result<Response<ConfirmSubjectResponse>, Status> {
+        let caller = Caller::of(&request);
         let (id, confirmation) =
             convert::confirmation(request.into_inner(), (self.now)()).map_err(status::bad_request)?;
+        self.may_see(&caller, id).await?;
         let view = self.engine.confirm(id, confirmation).await.map_err(status::from)?;
         Ok(Response::new(ConfirmSubjectResponse { case: shown(view) }))
     }
@@ -239,6 +256,7 @@ impl CaseService for Service {
     ) -> Result<Response<AcknowledgeCaseResponse>, Status> {
         let (id, told_at) =
             convert::acknowledgement(request.get_ref(), (self.now)()).map_err(status::bad_request)?;
+        self.may_see(&Caller::of(&request), id).await?;
         let view = self.engine.acknowledge(id, told_at).await.map_err(status::from)?;
         Ok(Response::new(AcknowledgeCaseResponse { case: shown(view) }))
     }

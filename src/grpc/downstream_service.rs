@@ -2,9 +2,9 @@
 
 use tonic::{Request, Response, Status};
 
-use super::{convert, page, status};
+use super::{caller::Caller, convert, page, status};
 use crate::{
-    engine::Engine,
+    engine::{Engine, Error},
     proto::v1::{
         CheckDownstreamRequest, CheckDownstreamResponse, DescribeDownstreamRequest,
         DescribeDownstreamResponse, ListDownstreamsRequest, ListDownstreamsResponse, PauseDownstreamRequest,
@@ -25,6 +25,16 @@ impl Service {
     /// A service of this engine.
     pub(super) fn new(engine: Engine) -> Self {
         Self { engine }
+    }
+}
+
+/// Fails as if there were no such downstream, unless the caller may see it.
+fn may_see(caller: &Caller, name: &str) -> Result<(), Status> {
+    match caller.itself() {
+        Some(own) if own != name => {
+            Err(status::from(Error::NotFound { resource: "downstream", id: name.to_owned() }))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -54,6 +64,7 @@ impl DownstreamService for Service {
         request: Request<DescribeDownstreamRequest>,
     ) -> Result<Response<DescribeDownstreamResponse>, Status> {
         let name = convert::downstream_name(&request.get_ref().name).map_err(status::bad_request)?;
+        may_see(&Caller::of(&request), name)?;
         let view = self.engine.downstream(name).await.map_err(status::from)?;
         Ok(Response::new(DescribeDownstreamResponse { downstream: Some(convert::downstream(view)) }))
     }
@@ -63,6 +74,7 @@ impl DownstreamService for Service {
         request: Request<CheckDownstreamRequest>,
     ) -> Result<Response<CheckDownstreamResponse>, Status> {
         let name = convert::downstream_name(&request.get_ref().name).map_err(status::bad_request)?;
+        may_see(&Caller::of(&request), name)?;
         let check = self.engine.check(name).await.map_err(status::from)?;
         Ok(Response::new(convert::check(check)))
     }

@@ -2,17 +2,20 @@
 //!
 //! **Invariant:** every error that leaves this room comes from `status.rs`.
 
+mod access_service;
 mod admission;
 mod bulk;
 mod caller;
 mod case_service;
 mod convert;
+mod denials;
 mod downstream_service;
 mod hold_service;
 mod limits;
 mod measured;
 mod notice_service;
 mod page;
+mod permission;
 mod retention_service;
 mod rpc;
 mod serve;
@@ -23,6 +26,7 @@ use jiff::Timestamp;
 use crate::{domain::Faults, proto::v1::OpenCaseRequest};
 
 pub use limits::Settings as Limits;
+pub use permission::{Reach, TABLE as PERMISSIONS};
 pub use serve::{Now, Settings, serve};
 
 /// Whether `OpenCase` would take this request at this time, as far as that can be said without knowing the downstreams

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::{
     domain::{CaseId, Fault, HoldId, SweepId, subject::is_name},
-    proto::v1::{ListCasesRequest, ListHoldsRequest, ListSweepsRequest},
+    proto::v1::{ListCasesRequest, ListDenialsRequest, ListHoldsRequest, ListSweepsRequest},
 };
 
 /// The first byte of a token that continues a list of cases. Another layout takes another number.
@@ -19,6 +19,8 @@ const DOWNSTREAMS: u8 = 2;
 const HOLDS: u8 = 3;
 /// The first byte of a token that continues a list of sweeps.
 const SWEEPS: u8 = 4;
+/// The first byte of a token that continues a list of denials.
+const DENIALS: u8 = 5;
 /// Bytes of the digest over the filters. It guards against mistakes, not against forgers: a forged token shows
 /// nothing that its caller may not list anyway.
 const DIGEST_BYTES: usize = 8;
@@ -62,6 +64,16 @@ pub(super) fn sweep_before(request: &mut ListSweepsRequest) -> Result<Option<Swe
     Ok(id_before(SWEEPS, request)?.map(SweepId))
 }
 
+/// A token that continues after this denial.
+pub(super) fn after_denial(after: Uuid, request: &mut ListDenialsRequest) -> String {
+    after_id(DENIALS, after, request)
+}
+
+/// After which denial the page begins; absent for the first one.
+pub(super) fn denial_before(request: &mut ListDenialsRequest) -> Result<Option<Uuid>, Fault> {
+    id_before(DENIALS, request)
+}
+
 /// A request for a page of a list that is in order of ids.
 trait Paged: Message {
     /// Its token and its size.
@@ -69,6 +81,12 @@ trait Paged: Message {
 }
 
 impl Paged for ListCasesRequest {
+    fn page(&mut self) -> (&mut String, &mut u32) {
+        (&mut self.page_token, &mut self.page_size)
+    }
+}
+
+impl Paged for ListDenialsRequest {
     fn page(&mut self) -> (&mut String, &mut u32) {
         (&mut self.page_token, &mut self.page_size)
     }

@@ -20,7 +20,7 @@ use crate::{proto::FILE_DESCRIPTOR_SET, telemetry::trace};
 /// Services of ours begin so. Health checks and reflection are not worth a span: probes call them every few seconds.
 const OURS: &str = "rightful.";
 /// What a method is called that cannot be one of ours: the path is the caller's, and becomes the name of a span.
-const OTHER: &str = "_OTHER";
+pub(super) const OTHER: &str = "_OTHER";
 /// Wraps every call of ours in a span `rpc`, whose parent is the caller's context (`traceparent`, W3C).
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Layer;
@@ -78,16 +78,17 @@ fn span<B>(method: &'static str, request: &Request<B>) -> Span {
     span
 }
 
-/// Whether a call at this path is one of ours.
-pub(super) fn is_ours(path: &str) -> bool {
-    method(path).is_some()
-}
-
 /// What telemetry calls the method at this path, such as `rightful.v1.CaseService/OpenCase`; absent for what is not ours. A
 /// path is the caller's, so names that do not exist share one.
-fn method(path: &str) -> Option<&'static str> {
+pub(super) fn method(path: &str) -> Option<&'static str> {
     let name = path.strip_prefix('/')?;
     name.starts_with(OURS).then(|| METHODS.get(name).map_or(OTHER, String::as_str))
+}
+
+/// The names of all methods that `proto/` declares, those of downstreams among them.
+#[cfg(test)]
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    METHODS.iter().map(String::as_str)
 }
 
 /// All methods that `proto/` declares.

@@ -16,18 +16,21 @@ use tonic_reflection::server::Builder;
 use tower::layer::util::{Identity, Stack};
 
 use super::{
-    admission, case_service, downstream_service, hold_service,
+    access_service, admission, case_service,
+    denials::Denials,
+    downstream_service, hold_service,
     limits::{self, Limits},
     notice_service, retention_service, rpc,
 };
 use crate::{
     engine::{Engine, Health},
+    identity::Authenticator,
     proto::{
         self,
         v1::{
-            case_service_server::CaseServiceServer, downstream_service_server::DownstreamServiceServer,
-            hold_service_server::HoldServiceServer, notice_service_server::NoticeServiceServer,
-            retention_service_server::RetentionServiceServer,
+            access_service_server::AccessServiceServer, case_service_server::CaseServiceServer,
+            downstream_service_server::DownstreamServiceServer, hold_service_server::HoldServiceServer,
+            notice_service_server::NoticeServiceServer, retention_service_server::RetentionServiceServer,
         },
     },
     transport,
@@ -53,7 +56,8 @@ const DATABASE: &str = "database";
 const STORAGE: &str = "storage";
 
 /// Our services.
-const SERVICES: [&str; 5] = [
+const SERVICES: [&str; 6] = [
+    <AccessServiceServer<access_service::Service> as NamedService>::NAME,
     <CaseServiceServer<case_service::Service> as NamedService>::NAME,
     <DownstreamServiceServer<downstream_service::Service> as NamedService>::NAME,
     <HoldServiceServer<hold_service::Service> as NamedService>::NAME,
@@ -78,6 +82,8 @@ pub struct Settings {
     pub limits: limits::Settings,
     /// What connections are under; absent: they are in clear.
     pub tls: Option<Arc<transport::ServerSide>>,
+    /// Tells who calls; absent: callers say it themselves.
+    pub auth: Option<Arc<Authenticator>>,
 }
 
 /// Serves until `shutdown` completes. Then health says NOT_SERVING, no call is accepted any more, and those that run
@@ -90,17 +96,21 @@ pub async fn serve(
     settings: Settings,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), Error> {
-    let Settings { now, limits, tls } = settings;
+    let Settings { now, limits, tls, auth } = settings;
     let grace = limits.grace;
     let health = HealthReporter::new();
     let watched = engine.clone();
-    let router = router(engine, now, limits, &health).await;
+    let denials = Arc::new(Denials::default());
+    let limits = Arc::new(Limits::new(limits));
+    let gate = admission::Layer::new(Arc::clone(&limits), auth, Arc::clone(&denials), Arc::clone(&now));
+    let router = router(engine, (now, limits), gate, &health).await;
     let incoming = transport::connections(TcpIncoming::from(listener).with_nodelay(Some(true)), tls);
     let (announce, draining) = oneshot::channel();
     let signal = async {
         tokio::select! {
             () = shutdown => {}
             () = follow_health(&watched, &health) => {}
+            () = denials.keep(&watched) => {}
         }
         health.set_service_status("", ServingStatus::NotServing).await;
         set_health(&health, Health { database: false, storage: false }).await;
@@ -113,26 +123,28 @@ pub async fn serve(
         }
         tokio::time::sleep(grace).await;
     };
-    tokio::select! {
+    let served = tokio::select! {
         result = router.serve_with_incoming_shutdown(incoming, signal) => result,
         () = drained => {
             tracing::info!("calls were still running when the time to drain was over");
             Ok(())
         }
-    }
+    };
+    denials.write(&watched).await;
+    served
 }
 
 async fn router(
     engine: Engine,
-    now: Now,
-    limits: limits::Settings,
+    (now, limits): (Now, Arc<Limits>),
+    gate: admission::Layer,
     health: &HealthReporter,
 ) -> Router<Stack<admission::Layer, Stack<rpc::Layer, Identity>>> {
     health.set_service_status("", ServingStatus::Serving).await;
     // The app has looked at both before it serves.
     set_health(health, Health { database: true, storage: true }).await;
     let checks = tonic_health::server::HealthService::from_health_reporter(health.clone());
-    let limits = Arc::new(Limits::new(limits));
+    let access = access_service::Service::new(engine.clone());
     let cases = case_service::Service::new(engine.clone(), now, Arc::clone(&limits));
     let holds = hold_service::Service::new(engine.clone());
     let notices = notice_service::Service::new(engine.clone(), Arc::clone(&limits));
@@ -140,11 +152,12 @@ async fn router(
     let downstreams = downstream_service::Service::new(engine);
     Server::builder()
         .layer(rpc::Layer)
-        .layer(admission::Layer::new(limits))
+        .layer(gate)
         .max_concurrent_streams(CALLS_PER_CONNECTION_MAX)
         .concurrency_limit_per_connection(CALLS_PER_CONNECTION_MAX as usize)
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+        .add_service(AccessServiceServer::new(access).max_decoding_message_size(REQUEST_BYTES_MAX))
         .add_service(CaseServiceServer::new(cases).max_decoding_message_size(HANDED_IN_BYTES_MAX))
         .add_service(DownstreamServiceServer::new(downstreams).max_decoding_message_size(REQUEST_BYTES_MAX))
         .add_service(HoldServiceServer::new(holds).max_decoding_message_size(REQUEST_BYTES_MAX))

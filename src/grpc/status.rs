@@ -8,7 +8,13 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
 
 use super::limits::Excess;
-use crate::{domain::Faults, engine::Error, proto::v1::ErrorReason, telemetry::chain};
+use crate::{
+    domain::{Faults, Role},
+    engine::Error,
+    identity::Unidentified,
+    proto::v1::ErrorReason,
+    telemetry::chain,
+};
 
 /// The `domain` of every `ErrorInfo`.
 const DOMAIN: &str = "rightful";
@@ -127,6 +133,25 @@ pub(super) fn bad_request(faults: impl Into<Faults>) -> Status {
     let mut details = info(ErrorReason::BadRequest, vec![]);
     details.set_bad_request(violations);
     Status::with_error_details(Code::InvalidArgument, message, details)
+}
+
+/// The status for a call of somebody who is not known.
+pub(super) fn unidentified(why: Unidentified) -> Status {
+    let metadata = vec![("why", why.as_str().to_owned())];
+    if why == Unidentified::KeysUnavailable {
+        let mut details = info(ErrorReason::IssuerUnavailable, metadata);
+        details.set_retry_info(Some(RETRY_AFTER));
+        return Status::with_error_details(Code::Unavailable, why.to_string(), details);
+    }
+    status(Code::Unauthenticated, ErrorReason::Unauthenticated, why.to_string(), metadata)
+}
+
+/// The status for a call that its caller may not make.
+pub(super) fn not_permitted(caller: &str, needed: &[Role]) -> Status {
+    let needed: Vec<&str> = needed.iter().copied().chain([Role::Admin]).map(Role::as_str).collect();
+    let message = format!("{caller} needs one of the roles {}", needed.join(", "));
+    let metadata = vec![("caller", caller.to_owned()), ("needs", needed.join(","))];
+    status(Code::PermissionDenied, ErrorReason::NotPermitted, message, metadata)
 }
 
 /// The status for a caller that met a limit.

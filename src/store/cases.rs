@@ -15,7 +15,7 @@ use super::{
     CaseFile, Error, ExportFacts, Opened, Opening, Store,
     changes::Change,
     convert,
-    entity::{case, case_identifier, task},
+    entity::{case, case_identifier, joined_request, task},
     transaction,
     writer::Job,
 };
@@ -56,6 +56,8 @@ pub struct Filter {
     pub downstream: Option<String>,
     /// Due before.
     pub due_before: Option<Timestamp>,
+    /// Opened by this caller.
+    pub caller: Option<String>,
     /// With this blind index.
     pub blind: Option<String>,
     /// Older than this case.
@@ -114,6 +116,14 @@ impl Store {
         case::Entity::find_by_id(id.0).one(&self.reader).await?.as_ref().map(stored).transpose()
     }
 
+    /// Whether a request of this caller was answered with this case, which was open already.
+    pub async fn has_joined(&self, caller: &str, id: CaseId) -> Result<bool, Error> {
+        let query = joined_request::Entity::find()
+            .filter(joined_request::Column::Caller.eq(caller))
+            .filter(joined_request::Column::CaseId.eq(id.0));
+        Ok(query.one(&self.reader).await?.is_some())
+    }
+
     /// The cases of these ids, in no order.
     pub async fn cases(&self, ids: &[CaseId]) -> Result<Vec<StoredCase>, Error> {
         let filter = case::Column::Id.is_in(ids.iter().map(|id| id.0));
@@ -134,6 +144,9 @@ impl Store {
         }
         if let Some(due_before) = filter.due_before {
             query = query.filter(case::Column::DueAt.lt(due_before.as_microsecond()));
+        }
+        if let Some(caller) = &filter.caller {
+            query = query.filter(case::Column::Caller.eq(caller.as_str()));
         }
         if let Some(blind) = &filter.blind {
             let cases = Query::select()

@@ -11,6 +11,7 @@ mod claims;
 mod connection;
 mod convert;
 mod counts;
+mod denials;
 mod downstreams;
 mod duplicates;
 mod entity;

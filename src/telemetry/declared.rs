@@ -106,6 +106,10 @@ declare! {
         "When a certificate of ours ends, as seconds since 1970";
     CERTIFICATES_RELOADED = Counter "rightful.tls.reloads" "" ["what", "outcome"] NONE
         "Files of certificates and authorities that changed: changed (they are in force), refused (the old ones stay)";
+    KEYS_FETCHED = Counter "rightful.auth.keys" "" ["outcome"] NONE
+        "Times that the keys of the tokens' issuer were asked for: had, failed";
+    DENIED = Counter "rightful.auth.denied" "" ["rpc", "reason"] NONE
+        "Calls of callers who are not known, or may not do what they ask for";
     HANDSHAKES_FAILED = Counter "rightful.tls.handshakes.failed" "" ["reason"] NONE
         "Connections of callers that did not begin: refused, late";
 }

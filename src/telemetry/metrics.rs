@@ -44,6 +44,8 @@ struct Instruments {
     certificate_valid_until: Gauge<f64>,
     certificates_reloaded: Counter<u64>,
     handshakes_failed: Counter<u64>,
+    keys_fetched: Counter<u64>,
+    denied: Counter<u64>,
 }
 
 /// Made at the first use, which is after [`super::start`] has set the provider. Without one they count nothing.
@@ -79,6 +81,8 @@ impl Instruments {
             certificate_valid_until: d::CERTIFICATE_VALID_UNTIL.gauge(meter),
             certificates_reloaded: d::CERTIFICATES_RELOADED.counter(meter),
             handshakes_failed: d::HANDSHAKES_FAILED.counter(meter),
+            keys_fetched: d::KEYS_FETCHED.counter(meter),
+            denied: d::DENIED.counter(meter),
         }
     }
 }
@@ -255,4 +259,14 @@ pub fn certificates_reloaded(what: &str, outcome: &'static str) {
 /// A connection of a caller did not begin: `refused` or `late`.
 pub fn handshake_failed(reason: &'static str) {
     INSTRUMENTS.handshakes_failed.add(1, &[label("reason", reason)]);
+}
+
+/// The keys of the tokens' issuer were asked for: `had` or `failed`.
+pub fn keys_fetched(outcome: &'static str) {
+    INSTRUMENTS.keys_fetched.add(1, &[label("outcome", outcome)]);
+}
+
+/// A call was denied.
+pub fn denied(rpc: &'static str, reason: &'static str) {
+    INSTRUMENTS.denied.add(1, &[label("rpc", rpc), label("reason", reason)]);
 }

@@ -9,6 +9,7 @@ mod puppet;
 mod access;
 mod approval;
 mod attention;
+mod auth;
 mod bulk;
 mod callers;
 mod canary;

@@ -5,6 +5,7 @@
 mod layers;
 mod metrics;
 mod paths;
+mod permissions;
 mod printed;
 mod promises;
 mod rights;

@@ -18,7 +18,7 @@ use clap::Args;
 
 use super::{
     case::{view, watch},
-    client::Client,
+    client::{Caller, Client},
     downstream,
     exit::{Exit, Failure},
     output,
@@ -67,7 +67,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
 
 /// Answers the id of the access case.
 async fn story(stage: &Stage, folder: &Folder, began: Instant) -> Result<String, Failure> {
-    let mut client = Client::of(&stage.server(), None, &Tls::default()).await?;
+    let mut client = Client::of(&stage.server(), Caller::default(), &Tls::default()).await?;
     introduce(stage, folder)?;
     check(stage, &mut client).await?;
     let access_case = access::run(stage, folder, &mut client).await?;

@@ -2,8 +2,8 @@
 
 use crate::{
     domain::{
-        Action, BreakerState, CaseReason, CaseState, GroundCode, LegalBasis, NoticeType, Right, SweepEvent,
-        SweepState, TaskKind, TaskReason, TaskState, Use,
+        Action, BreakerState, CaseReason, CaseState, GroundCode, LegalBasis, NoticeType, Right, Role,
+        SweepEvent, SweepState, TaskKind, TaskReason, TaskState, Use,
         clock::{ClockKind, ExtensionGround, PauseGround},
         follow_up::Unscheduled,
         verification::{Assurance, EvidenceKind},
@@ -27,6 +27,10 @@ table!(
     right: Right => shared::Right {
         Access, Portability, Erasure, Rectification, Restriction, Objection, ConsentWithdrawal,
     }
+);
+table!(
+    /// What a caller may do.
+    role: Role => v1::Role { Requester, Operator, Approver, Auditor, Downstream, Admin }
 );
 table!(
     /// Where a breaker stands.

@@ -1,5 +1,6 @@
 //! Between the messages of `proto/` and the nouns of the domain. Every fault of a request is found, not just the first.
 
+mod access;
 mod case;
 mod category;
 mod choice;
@@ -18,6 +19,7 @@ mod time;
 #[cfg(test)]
 mod tests;
 
+pub(super) use access::{denial, identity};
 pub(super) use case::{case, export, subject};
 pub(super) use downstream::{check, downstream, downstream_in_brief};
 pub(super) use handling::{

@@ -131,6 +131,7 @@ pub(crate) fn filter(request: &mut v1::ListCasesRequest) -> Result<(Filter, Opti
         .and_then(|given| faults.take("identifier", Identifier::new(&given.kind, &given.value)));
     let after = faults.take("page_token", page::case_before(request)).flatten();
     let filter = Filter {
+        caller: None,
         states: states.into_iter().collect(),
         right,
         downstream: Some(request.downstream.clone()).filter(|name| !name.is_empty()),

@@ -3,6 +3,7 @@
 pub(super) mod case;
 pub(super) mod case_event;
 pub(super) mod case_identifier;
+pub(super) mod denial;
 pub(super) mod downstream;
 pub(super) mod hold;
 pub(super) mod hold_identifier;

@@ -8,6 +8,7 @@ mod m0003_proceedings;
 mod m0004_holds;
 mod m0005_notices;
 mod m0006_sweeps;
+mod m0007_denials;
 mod m0010_attention;
 
 pub(super) struct Migrator;
@@ -22,6 +23,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0005_notices::Migration),
             Box::new(m0006_sweeps::Migration),
             Box::new(m0010_attention::Migration),
+            Box::new(m0007_denials::Migration),
         ]
     }
 }
