@@ -13,7 +13,7 @@ use rightful::{
             Retained, Right,
         },
         v1::{
-            Case, CaseReason, CaseState, DescribeDownstreamRequest, NothingHeld, NoticeType,
+            Case, CaseReason, CaseState, Correction, DescribeDownstreamRequest, NothingHeld, NoticeType,
             ResolveTaskRequest, TaskKind, TaskReason, TaskResolution, TaskState, Waiver, WatchNoticesRequest,
             resolve_task_request::Item, task_resolution::Outcome as Said,
         },
@@ -170,6 +170,61 @@ async fn an_erasure_by_hand_is_stated_not_verified() {
     assert_eq!(standing(&receipt), ("stated".into(), Some("resolved_by_person".into()), true));
     let verified = rightful::export::receipt::verify(&serde_json::to_vec(&receipt).unwrap()).unwrap();
     assert!(verified.notes.is_empty() && verified.erased >= 3 && verified.retained >= 1, "{verified:?}");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_hold_keeps_an_erasure_by_hand_from_people_until_it_is_released() {
+    let world = world().await;
+    let placed = world.place(&[ADA]).await;
+    let case = world.open(opening(Right::Erasure, &[ADA])).await;
+    let held = world.until_held(&case.case_id, "archive").await;
+    let own = task(&held, "archive", TaskKind::Erase);
+    assert_eq!(
+        (own.state(), own.reason()),
+        (TaskState::Pending, TaskReason::LegalHold),
+        "nobody is to do it yet"
+    );
+    world.release(&placed.hold.expect("it was placed").hold_id).await;
+    let waits = |case: &Case| task(case, "archive", TaskKind::Erase).reason() == TaskReason::AwaitsPerson;
+    let waiting = world.until(&case.case_id, "a person to be waited for", waits).await;
+    let task_id = task(&waiting, "archive", TaskKind::Erase).task_id.clone();
+    resolve(&world, vec![first(&task_id, Said::NothingHeld(NothingHeld {}), "")]).await.unwrap();
+    world.settled(&case.case_id).await;
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_correction_by_hand_is_stated_with_its_counts() {
+    let archive =
+        ARCHIVE.replace("title = \"The paper archive\"", "rights = [\"access\", \"rectification\"]");
+    let world = Builder::new(people_services()).entry(&archive).start().await;
+    let mut request = opening(Right::Rectification, &[ADA]);
+    request.corrections = vec![Correction {
+        category: "letters".into(),
+        field: "/name".into(),
+        new_json: "\"Ada Lovelace\"".into(),
+        ..Default::default()
+    }];
+    let case = world.open(request).await;
+    let waits = |case: &Case| task(case, "archive", TaskKind::Rectify).state() == TaskState::Working;
+    let waiting = world.until(&case.case_id, "a person to be waited for", waits).await;
+    let task_id = task(&waiting, "archive", TaskKind::Rectify).task_id.clone();
+    let outcome = Outcome {
+        categories: vec![CategoryOutcome {
+            category: "letters".into(),
+            rectified: 2,
+            ..CategoryOutcome::default()
+        }],
+    };
+    resolve(&world, vec![first(&task_id, Said::Done(outcome), "crossed out and put right")]).await.unwrap();
+    let case = world.settled(&case.case_id).await;
+    assert_eq!(case.reason(), CaseReason::Fulfilled);
+    let receipt = world.receipt(&case.case_id).await;
+    assert_eq!(standing(&receipt), ("stated".into(), Some("resolved_by_person".into()), true));
+    let own =
+        receipt["downstreams"].as_array().unwrap().iter().find(|each| each["name"] == "archive").unwrap();
+    assert_eq!((&own["proof"], &own["categories"][0]["rectified"]), (&"stated".into(), &2.into()));
     world.finish().await;
 }
 

@@ -1,9 +1,9 @@
-//! The lives of cases and tasks: their tables are complete, agree with their documentation, and stand in
+//! The lives of cases, tasks and sweeps: their tables are complete, agree with their documentation, and stand in
 //! `docs/states.md`.
 
 use std::{collections::BTreeSet, fmt::Write as _, fs};
 
-use rightful::domain::{CaseEvent, CaseState, TaskEvent, TaskState};
+use rightful::domain::{CaseEvent, CaseState, SweepEvent, SweepState, TaskEvent, TaskState};
 
 use crate::{printed, report, source};
 
@@ -71,6 +71,31 @@ fn tasks() -> Table {
     }
 }
 
+fn sweeps() -> Table {
+    let mut moves = Vec::new();
+    for state in SweepState::ALL {
+        for event in SweepEvent::ALL {
+            match state.after(*event) {
+                Ok(next) => moves.push((state.as_str(), event.as_str(), next.as_str())),
+                Err(illegal) => assert_eq!((illegal.from, illegal.event), (state.as_str(), event.as_str())),
+            }
+        }
+    }
+    Table {
+        title: "Sweeps",
+        source: "src/domain/sweep.rs",
+        starts: vec![SweepState::Planning.as_str()],
+        states: SweepState::ALL.iter().map(|state| state.as_str()).collect(),
+        events: SweepEvent::ALL.iter().map(|event| event.as_str()).collect(),
+        moves,
+        settled: SweepState::ALL
+            .iter()
+            .filter(|state| !state.is_open())
+            .map(|state| state.as_str())
+            .collect(),
+    }
+}
+
 impl Table {
     fn next(&self, state: &str, event: &str) -> Option<&'static str> {
         self.moves.iter().find(|(from, by, _)| *from == state && *by == event).map(|(_, _, to)| *to)
@@ -132,7 +157,7 @@ fn first_word(text: &str) -> &str {
 #[test]
 fn the_tables_in_the_source_say_what_the_code_does() {
     let mut faults = Vec::new();
-    for table in [cases(), tasks()] {
+    for table in [cases(), tasks(), sweeps()] {
         let real: BTreeSet<_> =
             table.moves.iter().map(|(a, b, c)| ((*a).to_owned(), (*b).to_owned(), (*c).to_owned())).collect();
         let documented = table.documented();
@@ -146,7 +171,7 @@ fn the_tables_in_the_source_say_what_the_code_does() {
 
 #[test]
 fn every_state_can_be_reached() {
-    for table in [cases(), tasks()] {
+    for table in [cases(), tasks(), sweeps()] {
         let mut reached: BTreeSet<&str> = table.starts.iter().copied().collect();
         loop {
             let next: BTreeSet<&str> = table
@@ -167,7 +192,7 @@ fn every_state_can_be_reached() {
 
 #[test]
 fn every_unsettled_state_can_still_settle() {
-    for table in [cases(), tasks()] {
+    for table in [cases(), tasks(), sweeps()] {
         let mut good: BTreeSet<&str> = table.settled.iter().copied().collect();
         while let Some(more) = table.states.iter().find(|state| {
             !good.contains(*state) && table.exits(state).iter().any(|(_, to)| good.contains(to))
@@ -222,8 +247,8 @@ fn settled_states_have_only_the_documented_ways_out() {
 #[test]
 fn the_printed_states_are_those_of_the_code() {
     let intro = "# States\n\nPrinted from `src/domain/` by `tests/tidy/states.rs`; do not edit. To print it again: \
-                 `RIGHTFUL_WRITE_DOCS=1 cargo test --test tidy`.\n\n● a case or task starts here. ■ nothing more \
+                 `RIGHTFUL_WRITE_DOCS=1 cargo test --test tidy`.\n\n● a case, task or sweep starts here. ■ nothing more \
                  happens by itself, save that a case expires. `·` is refused and changes nothing.\n";
-    let text = format!("{intro}\n{}\n{}", cases().markdown(), tasks().markdown());
+    let text = format!("{intro}\n{}\n{}\n{}", cases().markdown(), tasks().markdown(), sweeps().markdown());
     printed::compare("docs/states.md", &text);
 }
