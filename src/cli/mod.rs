@@ -9,6 +9,8 @@ mod demo;
 mod downstream;
 mod exit;
 mod export;
+#[cfg(fuzzing)]
+pub mod fuzz;
 mod hold;
 mod json;
 mod migrate;

@@ -5,6 +5,8 @@
 mod auth;
 mod check;
 mod downstream;
+#[cfg(fuzzing)]
+pub mod fuzz;
 mod handling;
 mod manual;
 mod regimes;

@@ -14,6 +14,8 @@ mod convert;
 mod counts;
 mod describe;
 mod failure;
+#[cfg(fuzzing)]
+pub mod fuzz;
 mod json;
 mod person;
 mod registry;

@@ -10,6 +10,8 @@ mod case_service;
 mod convert;
 mod denials;
 mod downstream_service;
+#[cfg(fuzzing)]
+pub mod fuzz;
 mod hold_service;
 mod limits;
 mod measured;

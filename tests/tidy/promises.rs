@@ -1,12 +1,13 @@
-//! What the policies promise: each row of `docs/promises.md` names tests that are there, and none is without.
+//! What the policies promise, and what is threatened: each row of `docs/promises.md` and `docs/threat-model.md` names tests that
+//! are there, and none is without.
 
 use std::{collections::BTreeSet, fs};
 
 use crate::report;
 
-const DOCUMENT: &str = "docs/promises.md";
-/// Promises of the law and of the companies that rightful serves. A row may be added; none may get lost.
-const PROMISES_LEAST: usize = 30;
+/// A document, how the head of its table begins, and how many rows it has at least. A row may be added; none may get lost.
+const DOCUMENTS: [(&str, &str, usize); 2] =
+    [("docs/promises.md", "| promise", 30), ("docs/threat-model.md", "| threat", 20)];
 
 /// `tests/it/year.rs` and `becomes` for `year::becomes`.
 fn is_there(test: &str) -> bool {
@@ -21,27 +22,30 @@ fn is_there(test: &str) -> bool {
 }
 
 #[test]
-fn every_promise_is_named_by_a_test() {
-    let text = fs::read_to_string(DOCUMENT).expect("the document is there");
+fn every_promise_and_every_threat_is_named_by_a_test() {
     let mut faults = Vec::new();
-    let mut promises = BTreeSet::new();
-    for line in text.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| promise")) {
-        let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
-        let [promise, _, tests] = cells[..] else {
-            faults.push(format!("{DOCUMENT}: {line:?} has not three cells"));
-            continue;
-        };
-        promises.insert(promise.to_owned());
-        let tests: Vec<&str> = tests.split('`').skip(1).step_by(2).collect();
-        if tests.is_empty() {
-            faults.push(format!("{DOCUMENT}: {promise:?} names no test"));
+    for (document, head, least) in DOCUMENTS {
+        let text = fs::read_to_string(document).expect("the document is there");
+        let table = text.lines().skip_while(|line| !line.starts_with(head)).skip(2);
+        let mut rows = BTreeSet::new();
+        for line in table.take_while(|line| line.starts_with("| ")) {
+            let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
+            let [said, _, tests] = cells[..] else {
+                faults.push(format!("{document}: {line:?} has not three cells"));
+                continue;
+            };
+            rows.insert(said.to_owned());
+            let tests: Vec<&str> = tests.split('`').skip(1).step_by(2).collect();
+            if tests.is_empty() {
+                faults.push(format!("{document}: {said:?} names no test"));
+            }
+            for test in tests.into_iter().filter(|test| !is_there(test)) {
+                faults.push(format!("{document}: {test} of {said:?} is not there"));
+            }
         }
-        for test in tests.into_iter().filter(|test| !is_there(test)) {
-            faults.push(format!("{DOCUMENT}: {test} of {promise:?} is not there"));
+        if rows.len() < least {
+            faults.push(format!("{document}: {} rows, of {least}: one got lost", rows.len()));
         }
-    }
-    if promises.len() < PROMISES_LEAST {
-        faults.push(format!("{DOCUMENT}: {} promises, of {PROMISES_LEAST}: a row got lost", promises.len()));
     }
     report(&faults);
 }

@@ -82,3 +82,10 @@ async fn check(source: &mut Source, report: &mut Report) -> Result<(), Failure> 
     }
     Ok(())
 }
+
+/// What the fuzzers call: a list of cases, as CSV and as NDJSON.
+#[cfg(fuzzing)]
+pub(in crate::cli) fn fuzz(data: &[u8]) {
+    drop(csv::read(data, Some("batch"), &mut |_| true));
+    drop(ndjson::read(data, None, &mut |_| true));
+}

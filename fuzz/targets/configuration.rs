@@ -1,0 +1,5 @@
+//! Configuration files and tables of regimes.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| rightful::config::fuzz::file(data));
