@@ -1,6 +1,6 @@
 //! The only room that sees all others: build, start, drain.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -63,6 +63,7 @@ impl App {
             waiting_max: usize::try_from(config.limits.writes_waiting).unwrap_or(usize::MAX),
         };
         let store = Store::open(&tables, clock.new_id()).await.context("cannot open the database")?;
+        check_keys(&store, &ring, &config.keys.ring).await?;
         let storage = Storage::open(&export::Settings {
             url: config.storage.url.clone(),
             options: config.storage.options.clone(),
@@ -149,6 +150,55 @@ impl Running {
             tracing::error!(error = &error as &dyn std::error::Error, "the server failed");
         }
     }
+}
+
+/// Fails unless the ring is the one that the database was sealed with, and has every key that something is sealed under.
+async fn check_keys(store: &Store, ring: &KeyRing, path: &Path) -> anyhow::Result<()> {
+    let differing = store.check_keys(&ring.checks()).await.context("cannot read the checks of the keys")?;
+    anyhow::ensure!(
+        differing.is_empty(),
+        "{} is not the key ring that this database was sealed with: {} differs. Put the right one there",
+        path.display(),
+        differing.join(", ")
+    );
+    let in_use = store.keys_in_use().await.context("cannot read which keys are in use")?;
+    let missing = in_use.iter().filter(|(id, _)| !ring.ids().any(|known| known == *id));
+    let missing: Vec<String> = missing.map(|(id, cases)| format!("{id} ({cases} cases)")).collect();
+    anyhow::ensure!(
+        missing.is_empty(),
+        "the key ring {} lacks keys that cases are sealed under: {}. Restore it from its backup",
+        path.display(),
+        missing.join(", ")
+    );
+    Ok(())
+}
+
+/// A key of the ring, or one that cases are sealed under.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyStatus {
+    /// Its id.
+    pub id: String,
+    /// Whether it wraps new case keys.
+    pub is_primary: bool,
+    /// Whether the ring has it.
+    pub is_in_ring: bool,
+    /// Cases that are sealed under it.
+    pub cases: u64,
+}
+
+/// The keys of the configured ring and database, by id.
+pub async fn key_status(config: &Config) -> anyhow::Result<Vec<KeyStatus>> {
+    anyhow::ensure!(config.keys.ring.exists(), "there is no key ring at {}", config.keys.ring.display());
+    let (ring, _) = KeyRing::load_or_create(&config.keys.ring)?;
+    let in_use = store::keys_in_use(&config.store.url).await.context("cannot read the database")?;
+    let ids: BTreeSet<&str> = ring.ids().chain(in_use.keys().map(String::as_str)).collect();
+    let status = |id: &str| KeyStatus {
+        id: id.to_owned(),
+        is_primary: id == ring.primary(),
+        is_in_ring: ring.ids().any(|known| known == id),
+        cases: in_use.get(id).copied().unwrap_or(0),
+    };
+    Ok(ids.into_iter().map(status).collect())
 }
 
 /// Brings the schema up to date and answers how many steps that took.

@@ -77,6 +77,7 @@ fn downstream((name, endpoint): &(String, String)) -> Downstream {
 pub async fn start(config: Config) -> anyhow::Result<(Running, telemetry::Guard)> {
     let guard = telemetry::start(&app::telemetry_settings(&config, String::from("bench")))?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let running = App::build(config, Arc::new(DatabaseClock::over(SystemClock))).await?.start(listener)?;
+    let running =
+        Box::pin(App::build(config, Arc::new(DatabaseClock::over(SystemClock)))).await?.start(listener)?;
     Ok((running, guard))
 }

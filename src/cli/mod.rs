@@ -13,6 +13,7 @@ mod export;
 pub mod fuzz;
 mod hold;
 mod json;
+mod key;
 mod migrate;
 mod notice;
 mod output;
@@ -108,6 +109,9 @@ enum Command {
     /// Look after what has outlived its period.
     #[command(subcommand)]
     Retention(retention::Command),
+    /// Look after the keys that everything is sealed with.
+    #[command(subcommand)]
+    Key(key::Command),
     /// See as whom the server knows you, and who was turned away.
     #[command(subcommand)]
     Access(access::Command),
@@ -150,6 +154,7 @@ async fn dispatch(Cli { global, command }: Cli) -> Result<(), Failure> {
         Command::Downstream(command) => downstream::run(&global, command).await,
         Command::Hold(command) => hold::run(&global, command).await,
         Command::Retention(command) => retention::run(&global, command).await,
+        Command::Key(command) => key::run(command).await,
         Command::Access(command) => access::run(&global, command).await,
         Command::Migrate(file) => migrate::run(&file).await,
         Command::Config(command) => config::run(&global, &command),

@@ -55,7 +55,7 @@ async fn until_asked_to_end(config: Config) -> Result<(), Failure> {
         .await
         .map_err(|error| Failure::new(Exit::Fault, format!("cannot listen on {address}: {error}")))?;
     let is_secure = config.server.tls.is_some();
-    let app = App::build(config, Arc::new(DatabaseClock::over(SystemClock))).await?;
+    let app = Box::pin(App::build(config, Arc::new(DatabaseClock::over(SystemClock)))).await?;
     let running = app.start(listener)?;
     // On stderr: stdout has the log, which may be JSON.
     eprintln!("rightful serves on {}://{}", if is_secure { "https" } else { "http" }, running.address());
@@ -83,8 +83,9 @@ fn may_serve(config: &Config, insecure: bool) -> Result<(), Failure> {
             "--insecure serves without them, on the loopback interface only: fine for trying it out",
         ));
     }
-    let address = config.server.listen;
-    if insecure && !address.ip().is_loopback() {
+    let addresses = [Some(config.server.listen), config.telemetry.metrics_listen];
+    let reachable = addresses.into_iter().flatten().find(|address| !address.ip().is_loopback());
+    if insecure && let Some(address) = reachable {
         return Err(Failure::usage(format!(
             "--insecure does not serve on {address}, which others can reach"
         ))

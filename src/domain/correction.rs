@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use zeroize::Zeroize as _;
 
 use super::{CorrectionRef, Fault};
 
@@ -27,6 +28,14 @@ pub struct Correction {
     pub old: Option<String>,
     /// The JSON text of what the field shall hold.
     pub new: String,
+}
+
+/// The values do not stay in memory that is given back.
+impl Drop for Correction {
+    fn drop(&mut self) {
+        self.old.zeroize();
+        self.new.zeroize();
+    }
 }
 
 impl fmt::Debug for Correction {

@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, fmt};
 
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroize as _;
 
 use super::Fault;
 
@@ -86,6 +87,13 @@ impl Identifier {
     /// The value. Call this only to send it to a downstream, or to seal or index it.
     pub fn expose(&self) -> &str {
         &self.value
+    }
+}
+
+/// The value does not stay in memory that is given back.
+impl Drop for Identifier {
+    fn drop(&mut self) {
+        self.value.zeroize();
     }
 }
 

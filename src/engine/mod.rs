@@ -39,6 +39,7 @@ mod release;
 mod resolve;
 mod retention_sweep;
 mod retry;
+mod rewrap;
 mod sequencer;
 mod settle;
 mod sweep;
@@ -212,6 +213,7 @@ impl Engine {
         for webhook in self.0.webhooks.iter() {
             running.spawn(courier::run(self.clone(), Arc::clone(webhook), stop.clone()));
         }
+        running.spawn(rewrap::run(self.clone(), stop.clone()));
         running.spawn(sequencer::run(self.clone(), stop.clone()));
         running.spawn(desk::run(self.clone(), stop.clone()));
         running.spawn(retention_sweep::run(self.clone(), stop.clone()));

@@ -118,7 +118,7 @@ async fn save(
             rings.lanes.insert(task.downstream.clone());
         }
     }
-    if !seen && file.work == before.work {
+    if !seen && file.work == before.work && file.key == before.key {
         return Ok(());
     }
     if seen {

@@ -106,6 +106,8 @@ declare! {
         "When a certificate of ours ends, as seconds since 1970";
     CERTIFICATES_RELOADED = Counter "rightful.tls.reloads" "" ["what", "outcome"] NONE
         "Files of certificates and authorities that changed: changed (they are in force), refused (the old ones stay)";
+    REWRAPPED = Counter "rightful.keys.rewrapped" "" [] NONE
+        "Case keys that were wrapped under the primary key of the ring after a rotation";
     KEYS_FETCHED = Counter "rightful.auth.keys" "" ["outcome"] NONE
         "Times that the keys of the tokens' issuer were asked for: had, failed";
     DENIED = Counter "rightful.auth.denied" "" ["rpc", "reason"] NONE

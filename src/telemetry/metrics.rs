@@ -45,6 +45,7 @@ struct Instruments {
     certificates_reloaded: Counter<u64>,
     handshakes_failed: Counter<u64>,
     keys_fetched: Counter<u64>,
+    rewrapped: Counter<u64>,
     denied: Counter<u64>,
 }
 
@@ -82,6 +83,7 @@ impl Instruments {
             certificates_reloaded: d::CERTIFICATES_RELOADED.counter(meter),
             handshakes_failed: d::HANDSHAKES_FAILED.counter(meter),
             keys_fetched: d::KEYS_FETCHED.counter(meter),
+            rewrapped: d::REWRAPPED.counter(meter),
             denied: d::DENIED.counter(meter),
         }
     }
@@ -264,6 +266,11 @@ pub fn handshake_failed(reason: &'static str) {
 /// The keys of the tokens' issuer were asked for: `had` or `failed`.
 pub fn keys_fetched(outcome: &'static str) {
     INSTRUMENTS.keys_fetched.add(1, &[label("outcome", outcome)]);
+}
+
+/// So many case keys were wrapped anew.
+pub fn rewrapped(count: u64) {
+    INSTRUMENTS.rewrapped.add(count, &[]);
 }
 
 /// A call was denied.

@@ -6,11 +6,13 @@
 //! Primitives are AES-256-GCM, HKDF-SHA256 and HMAC-SHA256 of aws-lc-rs; nothing here is a new construction.
 
 mod case_key;
+mod edit;
 mod ring;
 mod segment;
 mod webhook_secret;
 
 pub use case_key::{CaseKey, WrappedKey};
+pub use edit::{add_key, remove_key, use_key};
 pub use ring::{Created, KeyRing};
 pub use segment::{CHUNK_BYTES, SegmentKey, TAG_BYTES};
 pub use webhook_secret::WebhookSecret;

@@ -25,14 +25,26 @@ pub enum Created {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+pub(super) struct File {
     version: u32,
     /// The id of the key that wraps new case keys.
-    primary: String,
+    pub(super) primary: String,
     /// Hex of 32 bytes each, by id.
-    keys: BTreeMap<String, String>,
+    pub(super) keys: BTreeMap<String, String>,
     /// Hex of 32 bytes: the blind index and the pseudonyms hang on it, so it never rotates.
     index_key: String,
+}
+
+impl File {
+    /// Reads a ring's file, and checks that it is one.
+    pub(super) fn read(path: &Path) -> Result<Self, Error> {
+        let failed = |source| Error::File { path: path.display().to_string(), source };
+        let text = Zeroizing::new(fs::read_to_string(path).map_err(failed)?);
+        KeyRing::parse(path, &text)?;
+        let why = || "it is not the expected JSON".to_owned();
+        serde_json::from_str(&text)
+            .map_err(|_| Error::Malformed { path: path.display().to_string(), why: why() })
+    }
 }
 
 impl Drop for File {
@@ -49,6 +61,8 @@ pub struct KeyRing {
     index: hmac::Key,
     pseudonym: hmac::Key,
     digest: hmac::Key,
+    /// What tells the index key from another one.
+    index_check: String,
 }
 
 impl KeyRing {
@@ -103,7 +117,24 @@ impl KeyRing {
             index: hmac_key(b"blind index"),
             pseudonym: hmac_key(b"pseudonym"),
             digest: hmac_key(b"digest"),
+            index_check: check(&index_key),
         })
+    }
+
+    /// The id of the key that wraps new case keys.
+    pub fn primary(&self) -> &str {
+        &self.primary
+    }
+
+    /// The ids of its keys.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.keys.keys().map(String::as_str)
+    }
+
+    /// For each key, and for the index key by the name `index`, what tells it from another one and nothing else.
+    pub fn checks(&self) -> Vec<(String, String)> {
+        let keys = self.keys.iter().map(|(id, key)| (id.clone(), check(key)));
+        keys.chain([("index".to_owned(), self.index_check.clone())]).collect()
     }
 
     /// Wraps a case's key under the primary key. It unwraps for the same case only.
@@ -158,6 +189,11 @@ fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
     let linked = fs::hard_link(draft, path);
     fs::remove_file(draft)?;
     linked
+}
+
+/// 16 bytes of a key that is derived for this alone, hex: equal for equal keys, and of no use for anything else.
+fn check(key: &[u8; 32]) -> String {
+    hex::encode(&derive(key, &[b"check"])[..16])
 }
 
 fn purpose(case_id: CaseId) -> String {

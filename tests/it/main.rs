@@ -26,6 +26,7 @@ mod follow_ups;
 mod forwarding;
 mod holds;
 mod import;
+mod keys;
 mod limits;
 mod manual;
 mod minors;

@@ -40,7 +40,7 @@ impl Stage {
             .await
             .map_err(anyhow::Error::from)?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let app = App::build(config(folder, &fleet)?, Arc::new(SystemClock)).await?;
+        let app = Box::pin(App::build(config(folder, &fleet)?, Arc::new(SystemClock))).await?;
         let running = app.start(listener)?;
         Ok(Self { fleet, running })
     }

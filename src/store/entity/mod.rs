@@ -8,6 +8,7 @@ pub(super) mod downstream;
 pub(super) mod hold;
 pub(super) mod hold_identifier;
 pub(super) mod joined_request;
+pub(super) mod key_check;
 pub(super) mod lane;
 pub(super) mod notice;
 pub(super) mod notice_delivery;

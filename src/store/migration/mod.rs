@@ -9,6 +9,7 @@ mod m0004_holds;
 mod m0005_notices;
 mod m0006_sweeps;
 mod m0007_denials;
+mod m0008_key_checks;
 mod m0010_attention;
 
 pub(super) struct Migrator;
@@ -24,6 +25,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0006_sweeps::Migration),
             Box::new(m0010_attention::Migration),
             Box::new(m0007_denials::Migration),
+            Box::new(m0008_key_checks::Migration),
         ]
     }
 }

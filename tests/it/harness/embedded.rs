@@ -31,7 +31,7 @@ impl Embedded {
             config::load(Some(file), std::iter::empty(), &[]).expect("the test's configuration is right");
         let starting = runtime.spawn(async move {
             let listener = TcpListener::bind("127.0.0.1:0").await?;
-            App::build(config, clock).await?.start(listener)
+            Box::pin(App::build(config, clock)).await?.start(listener)
         });
         let running = starting.await.expect("starting does not panic").expect("the server starts");
         Self { address: running.address(), running, runtime }
