@@ -1,5 +1,9 @@
 //! The only room that sees all others: build, start, drain.
 
+mod settings;
+
+pub use settings::telemetry_settings;
+
 use std::{collections::BTreeSet, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
@@ -9,24 +13,21 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use crate::{
     clock::Clock,
     config::Config,
-    domain::lane::Rate,
-    downstream::{self, Registry},
-    engine::{self, Engine, Lanes, Tools},
+    downstream::Registry,
+    engine::{Engine, Lanes, Tools},
     export::{self, Storage},
     grpc,
-    identity::{self, Authenticator},
-    notice::{self, Webhooks},
+    identity::Authenticator,
     store::{self, Store},
-    telemetry, transport,
-    vault::{Created, KeyRing, WebhookSecret},
-    web,
+    transport,
+    vault::{Created, KeyRing},
 };
 
 /// rightful, built but not serving yet.
 pub struct App {
     engine: Engine,
     clock: Arc<dyn Clock>,
-    limits: grpc::Limits,
+    limits: settings::Limits,
     grace: Duration,
     tls: Option<Arc<transport::ServerSide>>,
     auth: Option<Arc<Authenticator>>,
@@ -70,22 +71,22 @@ impl App {
         })
         .context("cannot open the storage")?;
         let now = clock.now();
-        let tls = config.server.tls.as_ref().map(|tls| server_tls(tls, now)).transpose();
+        let tls = config.server.tls.as_ref().map(|tls| settings::server_tls(tls, now)).transpose();
         let tls = tls.map_err(|faults| faults.under("server.tls")).context("TLS cannot be served")?;
-        let auth = config.auth.as_ref().map(authenticator).transpose()?.map(Arc::new);
+        let auth = config.auth.as_ref().map(settings::authenticator).transpose()?.map(Arc::new);
         let tokens = config.auth.as_ref().and_then(|auth| auth.tokens.as_ref());
         let keys_every = tokens.map_or(Duration::MAX, |tokens| tokens.refresh_every.unsigned_abs());
         let called = config.downstreams.iter().filter(|downstream| downstream.manual.is_none());
-        let registry = Registry::new(called.map(downstream_settings).collect(), now)?;
+        let registry = Registry::new(called.map(settings::downstream_settings).collect(), now)?;
         let own = tls.iter().map(|tls| Arc::clone(tls) as Arc<dyn transport::Reload>);
         let followed = own.chain(registry.followed().iter().cloned()).collect();
         let followed = (followed, config.reload_every.unsigned_abs());
         let by_hand = |entry: &crate::config::Downstream| Some((entry.name.clone(), entry.manual.clone()?));
         let registry = registry.with_manual(config.downstreams.iter().filter_map(by_hand).collect());
-        let webhooks = webhooks(&config)?;
-        let settings = engine_settings(&config);
+        let webhooks = settings::webhooks(&config)?;
+        let limits = settings::limits(&config);
+        let settings = settings::engine_settings(&config);
         let grace = config.server.grace.unsigned_abs();
-        let limits = limits(&config.limits, grace);
         let controller = export::Controller {
             name: config.controller.name,
             contact: config.controller.contact,
@@ -123,7 +124,9 @@ impl App {
                 tokens.keys.follow(keys_every).await;
             }
         });
-        let settings = grpc::Settings { now, limits: self.limits, tls: self.tls, auth: self.auth };
+        let settings::Limits { calls, pace, connections } = self.limits;
+        let (tls, auth) = (self.tls, self.auth);
+        let settings = grpc::Settings { now, limits: calls, pace, connections, tls, auth };
         let server: JoinHandle<_> = tokio::spawn(grpc::serve(listener, self.engine, settings, shutdown));
         Ok(Running {
             address,
@@ -204,180 +207,4 @@ pub async fn key_status(config: &Config) -> anyhow::Result<Vec<KeyStatus>> {
 /// Brings the schema up to date and answers how many steps that took.
 pub async fn migrate(config: &Config) -> anyhow::Result<u32> {
     store::migrate(&config.store.url).await.context("cannot migrate the database")
-}
-
-/// How to log and trace, as configured. `instance` tells this process from all others.
-pub fn telemetry_settings(config: &Config, instance: String) -> telemetry::Settings {
-    let telemetry = &config.telemetry;
-    telemetry::Settings {
-        log_format: match telemetry.log_format {
-            crate::config::LogFormat::Text => telemetry::LogFormat::Text,
-            crate::config::LogFormat::Json => telemetry::LogFormat::Json,
-        },
-        log_filter: telemetry.log_filter.clone(),
-        otlp: telemetry.otlp_endpoint.clone().map(|endpoint| telemetry::Otlp {
-            endpoint,
-            protocol: match telemetry.otlp_protocol {
-                crate::config::OtlpProtocol::Grpc => telemetry::Protocol::Grpc,
-                crate::config::OtlpProtocol::Http => telemetry::Protocol::Http,
-            },
-            logs: telemetry.otlp_logs,
-        }),
-        sample_ratio: f64::from(telemetry.sample_percent) / 100.0,
-        metrics_listen: telemetry.metrics_listen,
-        service_name: "rightful".to_owned(),
-        instance,
-    }
-}
-
-fn downstream_settings(downstream: &crate::config::Downstream) -> downstream::Settings {
-    downstream::Settings {
-        name: downstream.name.clone(),
-        endpoint: downstream.endpoint.clone(),
-        tls: downstream.tls.as_ref().map(client_tls),
-        parallel_calls: downstream.parallel_calls,
-        rate: rate(downstream.calls_per_minute, downstream.burst),
-        connect_timeout: downstream.connect_timeout.unsigned_abs(),
-        call_timeout: downstream.call_timeout.unsigned_abs(),
-        idle_timeout: downstream.idle_timeout.unsigned_abs(),
-        collect_timeout: downstream.collect_timeout.unsigned_abs(),
-    }
-}
-
-/// How long the issuer of tokens may take to answer.
-const ISSUER_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Tells who calls, as configured. The keys are not asked for yet.
-fn authenticator(auth: &crate::config::Auth) -> anyhow::Result<Authenticator> {
-    use crate::config::KeySource;
-    let tokens = |tokens: &crate::config::Tokens| {
-        let authorities = tokens.authorities.as_ref().map(std::fs::read).transpose();
-        let authorities = authorities.context("cannot read auth.authorities")?;
-        let client =
-            web::Client::new(&web::Settings { timeout: ISSUER_TIMEOUT, authorities, certificate: None })
-                .context("auth.authorities")?;
-        let source = match &tokens.keys {
-            KeySource::Discovery => identity::Source::Discovery(tokens.issuer.clone()),
-            KeySource::Url(url) => identity::Source::Url(url.clone()),
-            KeySource::File(path) => identity::Source::File(path.clone()),
-        };
-        anyhow::Ok(identity::Tokens {
-            keys: identity::Keys::new(source, client, tokens.outage.unsigned_abs()),
-            issuer: tokens.issuer.clone(),
-            audience: tokens.audience.clone(),
-            name_claim: tokens.name_claim.clone(),
-            roles_claim: tokens.roles_claim.clone(),
-            leeway: tokens.leeway,
-        })
-    };
-    let grants = auth.grants.iter().filter_map(grant).collect();
-    Ok(Authenticator {
-        tokens: auth.tokens.as_ref().map(tokens).transpose()?,
-        grants: identity::Grants(grants),
-    })
-}
-
-/// A grant. The configuration has checked that it says by what a caller is known.
-fn grant(grant: &crate::config::Grant) -> Option<identity::Grant> {
-    let shown = grant.claim.clone().map(identity::Shown::Claim);
-    let shown = shown.or_else(|| grant.caller.clone().map(identity::Shown::Caller));
-    let shown = shown.or_else(|| grant.peer.clone().map(identity::Shown::Peer))?;
-    Some(identity::Grant {
-        role: grant.role,
-        shown,
-        name: grant.name.clone(),
-        downstream: grant.downstream.clone(),
-    })
-}
-
-fn server_tls(
-    tls: &crate::config::ServerTls,
-    now: jiff::Timestamp,
-) -> Result<Arc<transport::ServerSide>, crate::domain::Faults> {
-    use crate::config::ClientCertificates as Shown;
-    let identity = transport::Identity { certificate: tls.certificate.clone(), key: tls.key.clone() };
-    let clients = match (tls.client_certificates, tls.client_authorities.clone()) {
-        (Shown::Required, Some(path)) => transport::ClientCertificates::Required(path),
-        (Shown::Optional, Some(path)) => transport::ClientCertificates::Optional(path),
-        _ => transport::ClientCertificates::None,
-    };
-    transport::ServerSide::new(identity, clients, tls.handshake_timeout.unsigned_abs(), now).map(Arc::new)
-}
-
-fn client_tls(tls: &crate::config::ClientTls) -> transport::Client {
-    let identity = |(certificate, key): (std::path::PathBuf, std::path::PathBuf)| transport::Identity {
-        certificate,
-        key,
-    };
-    transport::Client {
-        authorities: tls.authorities.clone(),
-        identity: tls.identity.clone().map(identity),
-        server_name: tls.server_name.clone(),
-        spiffe_id: tls.spiffe_id.clone(),
-    }
-}
-
-/// Reads their secrets, and prepares them. A secret is never part of an error.
-fn webhooks(config: &Config) -> anyhow::Result<Webhooks> {
-    let mut all = Vec::new();
-    for webhook in &config.webhooks {
-        let mut text = webhook.secrets.clone();
-        if let Some(path) = &webhook.secrets_file {
-            let read = std::fs::read_to_string(path);
-            let read =
-                read.with_context(|| format!("cannot read the secrets of webhook {}", webhook.name))?;
-            text = format!("{text} {read}");
-        }
-        let secrets: Option<Vec<WebhookSecret>> = text.split_whitespace().map(WebhookSecret::parse).collect();
-        let secrets = secrets.filter(|secrets| !secrets.is_empty()).with_context(|| {
-            format!("the secrets of webhook {}: each {}", webhook.name, WebhookSecret::RULE)
-        })?;
-        all.push(notice::Settings {
-            name: webhook.name.clone(),
-            url: webhook.url.clone(),
-            secrets,
-            types: webhook.types.clone(),
-            timeout: webhook.timeout.unsigned_abs(),
-            deliver_within: webhook.deliver_within,
-        });
-    }
-    Ok(Webhooks::new(all, &config.notices.source)?)
-}
-
-fn limits(limits: &crate::config::Limits, grace: Duration) -> grpc::Limits {
-    grpc::Limits {
-        opens_per_second: limits.opens_per_second,
-        opens_burst: limits.opens_burst,
-        opens_waiting: limits.opens_waiting,
-        calls_waiting: limits.calls_waiting,
-        streams: limits.streams,
-        grace,
-    }
-}
-
-/// 0 calls a minute are no limit, and a burst of 0 is a second's worth.
-fn rate(per_minute: u32, burst: u32) -> Option<Rate> {
-    let burst = if burst == 0 { (per_minute / 60).max(1) } else { burst };
-    (per_minute > 0).then_some(Rate { per_minute, burst })
-}
-
-fn engine_settings(config: &Config) -> engine::Settings {
-    engine::Settings {
-        lease: config.engine.lease,
-        poll: config.engine.poll,
-        describe_every: config.engine.describe_every,
-        describe_patience: config.engine.describe_patience,
-        handling: Arc::new(config.handling.clone()),
-        export_lives: config.policy.export_lives.clone(),
-        retention: config.retention.policy.clone(),
-        duplicates: config.policy.duplicates,
-        excessive_cases: config.policy.excessive_cases,
-        excessive_within: config.policy.excessive_within.clone(),
-        notices_kept: config.notices.kept.clone(),
-        sweep_every: config.retention.sweep_every.clone(),
-        sweeps_run_by_themselves: config.retention.run_by_itself,
-        retry: config.retry,
-        breaker: config.breaker,
-        calls_per_lane: config.engine.calls_per_lane,
-    }
 }

@@ -13,8 +13,8 @@ use super::{
 };
 use crate::{
     config::{
-        self, Auth, ClientCertificates, ClientTls, Config, KeySource, LogFormat, OtlpProtocol, Telemetry,
-        Tokens,
+        self, Auth, ClientCertificates, ClientTls, Config, KeySource, Limits, LogFormat, OtlpProtocol,
+        Telemetry, Tokens,
     },
     domain::{
         Period,
@@ -113,12 +113,7 @@ fn values(config: &Config) -> Vec<(String, String)> {
     say("engine.describe_patience", &format!("{:#}", config.engine.describe_patience));
     say("engine.open_batch_max", &config.engine.open_batch_max);
     say("engine.calls_per_lane", &config.engine.calls_per_lane);
-    say("limits.opens_per_second", &config.limits.opens_per_second);
-    say("limits.opens_burst", &config.limits.opens_burst);
-    say("limits.opens_waiting", &config.limits.opens_waiting);
-    say("limits.calls_waiting", &config.limits.calls_waiting);
-    say("limits.streams", &config.limits.streams);
-    say("limits.writes_waiting", &config.limits.writes_waiting);
+    limits(&config.limits, &mut say);
     say("retry.initial", &format!("{:#}", config.retry.initial));
     say("retry.longest", &format!("{:#}", config.retry.longest));
     say("retry.unavailable_attempts", &config.retry.unavailable_attempts);
@@ -156,6 +151,34 @@ fn path(path: Option<&PathBuf>) -> String {
 }
 
 /// What is served with. The paths of keys are no secret.
+fn limits(limits: &Limits, say: &mut impl FnMut(&str, &dyn Display)) {
+    say("limits.connections", &limits.connections);
+    say("limits.connections_per_peer", &limits.connections_per_peer);
+    say("limits.preface_timeout", &format!("{:#}", limits.preface_timeout));
+    say("limits.keepalive_interval", &format!("{:#}", limits.keepalive_interval));
+    say("limits.keepalive_timeout", &format!("{:#}", limits.keepalive_timeout));
+    say("limits.connection_age", &format!("{:#}", limits.connection_age));
+    say("limits.connection_age_grace", &format!("{:#}", limits.connection_age_grace));
+    say("limits.control_frames_per_second", &limits.control_frames_per_second);
+    say("limits.control_frames_burst", &limits.control_frames_burst);
+    say("limits.calls_per_connection", &limits.calls_per_connection);
+    say("limits.header_bytes", &limits.header_bytes);
+    say("limits.request_bytes", &limits.request_bytes);
+    say("limits.calls_per_second", &limits.calls_per_second);
+    say("limits.calls_burst", &limits.calls_burst);
+    say("limits.calls_waiting_per_caller", &limits.calls_waiting_per_caller);
+    say("limits.calls_waiting", &limits.calls_waiting);
+    say("limits.streams_per_caller", &limits.streams_per_caller);
+    say("limits.streams", &limits.streams);
+    say("limits.opens_per_second", &limits.opens_per_second);
+    say("limits.opens_burst", &limits.opens_burst);
+    say("limits.opens_waiting", &limits.opens_waiting);
+    say("limits.writes_waiting", &limits.writes_waiting);
+    say("limits.call_timeout", &format!("{:#}", limits.call_timeout));
+    say("limits.request_idle", &format!("{:#}", limits.request_idle));
+    say("limits.answer_idle", &format!("{:#}", limits.answer_idle));
+}
+
 fn server_tls(config: &Config, say: &mut dyn FnMut(&str, &dyn Display)) {
     let tls = config.server.tls.as_ref();
     let shown = tls.map_or(ClientCertificates::None, |tls| tls.client_certificates);

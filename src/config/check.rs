@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use jiff::SignedDuration;
 
 use super::{
-    Config, Controller, Engine, Keys, Limits, Policy, Server, Storage, Store, auth, downstream, handling,
+    Config, Controller, Engine, Keys, Policy, Server, Storage, Store, auth, downstream, handling, limits,
     retention, settings::Settings, telemetry, tls, webhook,
 };
 use crate::domain::{Duplicates, Faults, breaker, retry};
@@ -19,8 +19,6 @@ const ATTEMPTS_MAX: u32 = 100_000;
 
 /// Cases of one person that are counted at the most: whoever asks more often than that is a matter for a person anyway.
 const EXCESSIVE_CASES_MAX: u32 = 100;
-/// No limit is higher: a million waiting calls are gigabytes of memory, and no machine serves them.
-const PLACES_MAX: u32 = 1_000_000;
 
 const SECOND: SignedDuration = SignedDuration::from_secs(1);
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
@@ -55,7 +53,7 @@ pub(super) fn sections(settings: &mut Settings) -> Config {
         handling: handling::handling(settings, &policy.respond_within),
         policy,
         engine: engine(settings),
-        limits: limits(settings),
+        limits: limits::section(settings),
         retry: retry(settings),
         breaker: breaker(settings),
         retention: retention::section(settings),
@@ -125,19 +123,6 @@ fn engine(settings: &mut Settings) -> Engine {
         ),
         open_batch_max: settings.number("engine.open_batch_max", 256, 1..=10_000),
         calls_per_lane: settings.number("engine.calls_per_lane", 64, 1..=1_024),
-    }
-}
-
-fn limits(settings: &mut Settings) -> Limits {
-    let mut limit =
-        |key: &str, default: u32, most: u32| settings.number(&format!("limits.{key}"), default, 1..=most);
-    Limits {
-        opens_per_second: limit("opens_per_second", 10_000, PLACES_MAX),
-        opens_burst: limit("opens_burst", 20_000, PLACES_MAX),
-        opens_waiting: limit("opens_waiting", 1_024, 100_000),
-        calls_waiting: limit("calls_waiting", 4_096, PLACES_MAX),
-        streams: limit("streams", 1_000, PLACES_MAX),
-        writes_waiting: limit("writes_waiting", 8_192, PLACES_MAX),
     }
 }
 

@@ -99,21 +99,3 @@ pub struct Engine {
     /// Calls to one downstream that this replica has under way at once, 1 to 1,024, however many the downstream takes.
     pub calls_per_lane: u32,
 }
-
-/// `[limits]`: how much one process lets in at once; every replica counts for itself. Beyond, calls answer
-/// RESOURCE_EXHAUSTED and say when to come back.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Cases that one caller may open in a second, on average. 1 to 1,000,000.
-    pub opens_per_second: u32,
-    /// Cases that one caller may open at one moment after a time of rest. 1 to 1,000,000.
-    pub opens_burst: u32,
-    /// Cases that are being opened for one caller at once. 1 to 100,000.
-    pub opens_waiting: u32,
-    /// Calls of all callers that have not been answered yet. 1 to 1,000,000.
-    pub calls_waiting: u32,
-    /// Streams (watches, downloads, bulk openings) of all callers at once. 1 to 1,000,000.
-    pub streams: u32,
-    /// Writes that wait for the database at once. 1 to 1,000,000.
-    pub writes_waiting: u32,
-}

@@ -10,6 +10,7 @@ use super::{
     call::{Call, method},
     check::Progress,
     convert, describe,
+    guard::Guard,
 };
 use crate::{
     domain::{Capabilities, Identifier, IdentifierKind, Subject, TaskReason},
@@ -36,13 +37,13 @@ pub struct Collect<'a> {
 
 /// The client of one downstream.
 pub struct Client {
-    pub(super) stub: SubjectDataServiceClient<Channel>,
+    pub(super) stub: SubjectDataServiceClient<Guard>,
     settings: Settings,
 }
 
 impl Client {
     pub(super) fn new(channel: Channel, settings: Settings) -> Self {
-        let stub = SubjectDataServiceClient::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX);
+        let stub = SubjectDataServiceClient::new(Guard(channel)).max_decoding_message_size(MESSAGE_BYTES_MAX);
         Self { stub, settings }
     }
 

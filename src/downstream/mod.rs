@@ -16,6 +16,7 @@ mod describe;
 mod failure;
 #[cfg(fuzzing)]
 pub mod fuzz;
+mod guard;
 mod json;
 mod person;
 mod registry;

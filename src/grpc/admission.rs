@@ -12,15 +12,19 @@ use futures::{
     FutureExt as _,
     future::{self, BoxFuture},
 };
-use http::{HeaderMap, Request, Response, header::AUTHORIZATION};
-use tonic::{Status, body::Body};
+use http::{
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode,
+    header::{AUTHORIZATION, CONTENT_TYPE},
+};
+use tonic::{Code, Status, body::Body};
 
 use super::{
     caller::{self, Caller},
     denials::Denials,
     limits::{Limits, Place},
+    pace::Pace,
     permission::{self, Reach},
-    rpc,
+    rpc::{self, Kind, Rpc},
     serve::Now,
     status,
 };
@@ -32,6 +36,10 @@ use crate::{
 
 /// How a bearer token begins (RFC 6750).
 const BEARER: &str = "bearer ";
+/// What a call of gRPC says its body is; `+proto` or parameters may follow.
+const CONTENT_TYPE_OF_GRPC: &[u8] = b"application/grpc";
+/// Where a status of ours has its details.
+const STATUS_DETAILS: &str = "grpc-status-details-bin";
 
 /// Lets calls in.
 #[derive(Clone)]
@@ -43,28 +51,45 @@ struct Admission {
     auth: Option<Arc<Authenticator>>,
     denials: Arc<Denials>,
     now: Now,
+    pace: Pace,
 }
 
 impl Layer {
-    /// Within these limits, and for whom `auth` knows.
+    /// Within these limits, at this pace, and for whom `auth` knows.
     pub(super) fn new(
-        limits: Arc<Limits>,
+        (limits, pace): (Arc<Limits>, Pace),
         auth: Option<Arc<Authenticator>>,
         denials: Arc<Denials>,
         now: Now,
     ) -> Self {
-        Self(Arc::new(Admission { limits, auth, denials, now }))
+        Self(Arc::new(Admission { limits, auth, denials, now, pace }))
     }
 }
 
 impl Admission {
-    /// A place for a call of somebody who is known and may make it.
-    async fn admit<B>(
+    /// A place for a call of somebody who is known and may make it. Probes need none.
+    async fn admit(&self, rpc: Rpc, request: &mut Request<Body>) -> Result<Option<Place>, Status> {
+        let Some(name) = rpc.name else {
+            let needs_place = rpc.kind == Kind::Stream;
+            let place = needs_place.then(|| self.limits.foreign_stream()).transpose();
+            return place.map_err(|excess| status::excess(&excess, ""));
+        };
+        let caller = match &self.auth {
+            None => Caller::named_in(request.headers()).map_err(status::bad_request)?,
+            Some(auth) => self.known(auth, name, request).await?,
+        };
+        let place = self.limits.call(&caller).map_err(|excess| status::excess(&excess, caller.name()))?;
+        request.extensions_mut().insert(caller);
+        Ok(Some(place))
+    }
+
+    /// Who calls, if that is known and they may.
+    async fn known(
         &self,
         auth: &Authenticator,
         rpc: &'static str,
-        request: &mut Request<B>,
-    ) -> Result<Place, Status> {
+        request: &mut Request<Body>,
+    ) -> Result<Caller, Status> {
         // Taken apart before anything is waited for: a body need not be shared between threads.
         let (head, address) = (Head::of(request), caller::address(request));
         let identified = match head {
@@ -77,7 +102,7 @@ impl Admission {
         })?;
         let caller = self.permit(rpc, identity, address)?;
         caller.check_name(request.headers()).map_err(status::bad_request)?;
-        self.enter(caller, request)
+        Ok(caller)
     }
 
     fn permit(
@@ -95,12 +120,6 @@ impl Admission {
                 Err(status::not_permitted(&identity.name, &needed))
             }
         }
-    }
-
-    fn enter<B>(&self, caller: Caller, request: &mut Request<B>) -> Result<Place, Status> {
-        let place = self.limits.call().map_err(|excess| status::excess(&excess, caller.name()))?;
-        request.extensions_mut().insert(caller);
-        Ok(place)
     }
 }
 
@@ -145,12 +164,11 @@ pub(super) struct Gate<S> {
     admission: Arc<Admission>,
 }
 
-impl<S, B> tower::Service<Request<B>> for Gate<S>
+impl<S> tower::Service<Request<Body>> for Gate<S>
 where
-    S: tower::Service<Request<B>, Response = Response<Body>> + Clone + Send + 'static,
+    S: tower::Service<Request<Body>, Response = Response<Body>> + Clone + Send + 'static,
     S::Future: Send + 'static,
     S::Error: Send + 'static,
-    B: Send + 'static,
 {
     type Response = S::Response;
     type Error = S::Error;
@@ -160,26 +178,49 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let Some(rpc) = rpc::method(request.uri().path()) else { return self.inner.call(request).boxed() };
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        if let Some(refusal) = no_grpc(&request) {
+            return future::ready(Ok(refusal)).boxed();
+        }
         let admission = Arc::clone(&self.admission);
-        let Some(auth) = admission.auth.clone() else {
-            let named = Caller::named_in(request.headers()).map_err(status::bad_request);
-            return match named.and_then(|caller| admission.enter(caller, &mut request)) {
-                // A stream's answer is its beginning; from then on it has a place among the streams.
-                Ok(place) => self.inner.call(request).inspect(move |_| drop(place)).boxed(),
-                Err(status) => future::ready(Ok(status.into_http())).boxed(),
-            };
-        };
         // The one that is ready is called, and a clone of it is made ready for the next call.
         let next = self.inner.clone();
-        let mut inner = mem::replace(&mut self.inner, next);
+        let inner = mem::replace(&mut self.inner, next);
         async move {
-            match admission.admit(&auth, rpc, &mut request).await {
-                Ok(place) => inner.call(request).inspect(move |_| drop(place)).await,
+            let rpc = Rpc::at(request.uri().path());
+            match admission.admit(rpc, &mut request).await {
+                Ok(place) => admission.pace.call(inner, request, rpc, place).await.map(described),
                 Err(status) => Ok(status.into_http()),
             }
         }
         .boxed()
+    }
+}
+
+/// The answer to what is HTTP but no gRPC, as gRPC over HTTP/2 has it.
+fn no_grpc(request: &Request<Body>) -> Option<Response<Body>> {
+    let is_grpc = |kind: &HeaderValue| {
+        let rest = kind.as_bytes().strip_prefix(CONTENT_TYPE_OF_GRPC);
+        rest.is_some_and(|rest| rest.first().is_none_or(|next| b"+;".contains(next)))
+    };
+    let code = if request.method() != Method::POST {
+        StatusCode::METHOD_NOT_ALLOWED
+    } else if !request.headers().get(CONTENT_TYPE).is_some_and(is_grpc) {
+        StatusCode::UNSUPPORTED_MEDIA_TYPE
+    } else {
+        return None;
+    };
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = code;
+    Some(response)
+}
+
+/// Gives an answer of the framework's its reason.
+fn described(response: Response<Body>) -> Response<Body> {
+    let headers = response.headers();
+    let is_bare = headers.contains_key(Status::GRPC_STATUS) && !headers.contains_key(STATUS_DETAILS);
+    match is_bare.then(|| Status::from_header_map(headers)).flatten() {
+        Some(found) if found.code() != Code::Ok => status::of_framework(found).into_http(),
+        _ => response,
     }
 }

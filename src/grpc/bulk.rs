@@ -19,7 +19,7 @@ use tracing::{Instrument as _, Span};
 use super::{
     caller::Caller,
     convert,
-    limits::{Opens, Place},
+    limits::{Of, Place},
     serve::Now,
     status,
 };
@@ -47,7 +47,7 @@ pub(super) struct Openings {
     /// Tells the time against which they are checked.
     pub(super) now: Now,
     /// The caller's limits.
-    pub(super) opens: Arc<Opens>,
+    pub(super) limits: Arc<Of>,
     /// Who calls.
     pub(super) caller: Caller,
     /// The trace that the cases belong to.
@@ -120,7 +120,7 @@ impl Openings {
         self.caller.name().clone_into(&mut new.caller);
         new.trace_parent.clone_from(&self.trace_parent);
         for _ in 1..TRIES_MAX {
-            let place = Arc::clone(&self.opens).enter_in_turn().await;
+            let place = self.limits.open_in_turn().await;
             match self.engine.open(new.clone()).await {
                 Err(Error::Overloaded) => drop(place),
                 answer => return answer.map_err(status::from),
@@ -141,7 +141,7 @@ fn items(message: Result<OpenCasesRequest, Status>) -> Vec<Result<OpenCaseReques
             let rule = format!("must have 1 to {MESSAGE_MAX} entries");
             vec![Err(status::bad_request(Fault::new("cases", rule)))]
         }
-        Err(status) => vec![Err(status)],
+        Err(status) => vec![Err(status::of_framework(status))],
     }
 }
 

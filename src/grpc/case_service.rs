@@ -61,7 +61,8 @@ impl Service {
 
     /// A place for a stream, to be held until it ends.
     fn stream_place<T>(&self, request: &Request<T>) -> Result<Place, Status> {
-        self.limits.stream().map_err(|excess| status::excess(&excess, Caller::of(request).name()))
+        let caller = Caller::of(request);
+        self.limits.stream(&caller).map_err(|excess| status::excess(&excess, caller.name()))
     }
 }
 
@@ -77,7 +78,7 @@ impl CaseService for Service {
     ) -> Result<Response<OpenCaseResponse>, Status> {
         let caller = Caller::of(&request);
         let beyond = |excess| status::excess(&excess, caller.name());
-        let _place = self.limits.opens(&caller).and_then(|opens| opens.enter()).map_err(beyond)?;
+        let _place = self.limits.of(&caller).and_then(|of| of.open()).map_err(beyond)?;
         let mut new = convert::new_case(request.into_inner(), (self.now)()).map_err(status::bad_request)?;
         caller.name().clone_into(&mut new.caller);
         new.trace_parent = trace::current();
@@ -95,11 +96,11 @@ impl CaseService for Service {
     ) -> Result<Response<Self::OpenCasesStream>, Status> {
         let caller = Caller::of(&request);
         let place = self.stream_place(&request)?;
-        let opens = self.limits.opens(&caller).map_err(|excess| status::excess(&excess, caller.name()))?;
+        let limits = self.limits.of(&caller).map_err(|excess| status::excess(&excess, caller.name()))?;
         let openings = Openings {
             engine: self.engine.clone(),
             now: Arc::clone(&self.now),
-            opens,
+            limits,
             caller,
             trace_parent: trace::current(),
             span: Span::current(),
@@ -296,7 +297,7 @@ impl CaseService for Service {
         let _place = self.stream_place(&request)?;
         let by = Caller::of(&request).name().to_owned();
         let mut messages = request.into_inner();
-        let first = messages.message().await?;
+        let first = messages.message().await.map_err(status::of_framework)?;
         let said = convert::resolution(first, by).map_err(status::bad_request)?;
         let handed_in = messages.map(|message| message.map_err(|_| Broken).map(convert::handed_in));
         let view = self.engine.resolve_task(said, handed_in.boxed()).await.map_err(status::from)?;

@@ -16,6 +16,7 @@ mod hold_service;
 mod limits;
 mod measured;
 mod notice_service;
+mod pace;
 mod page;
 mod permission;
 mod retention_service;
@@ -28,8 +29,9 @@ use jiff::Timestamp;
 use crate::{domain::Faults, proto::v1::OpenCaseRequest};
 
 pub use limits::Settings as Limits;
+pub use pace::Pace;
 pub use permission::{Reach, TABLE as PERMISSIONS};
-pub use serve::{Now, Settings, serve};
+pub use serve::{Connections, Now, Settings, serve};
 
 /// Whether `OpenCase` would take this request at this time, as far as that can be said without knowing the downstreams
 /// and the cases of the server.

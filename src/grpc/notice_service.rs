@@ -57,7 +57,7 @@ impl NoticeService for Service {
         request: Request<WatchNoticesRequest>,
     ) -> Result<Response<Self::WatchNoticesStream>, Status> {
         let caller = Caller::of(&request);
-        let place = self.limits.stream().map_err(|excess| status::excess(&excess, caller.name()))?;
+        let place = self.limits.stream(&caller).map_err(|excess| status::excess(&excess, caller.name()))?;
         let request = request.get_ref();
         let filter = convert::notice_filter(request.after_sequence, &request.notice_types)
             .map_err(status::bad_request)?;

@@ -2,7 +2,7 @@
 //! conventions for gRPC servers).
 
 use std::{
-    collections::BTreeSet,
+    collections::BTreeMap,
     sync::LazyLock,
     task::{Context, Poll},
 };
@@ -10,7 +10,7 @@ use std::{
 use futures::{FutureExt as _, future::BoxFuture};
 use http::{Request, Response};
 use prost::Message as _;
-use prost_types::ServiceDescriptorProto;
+use prost_types::{MethodDescriptorProto, ServiceDescriptorProto};
 use tonic::body::Body;
 use tracing::{Instrument as _, Span, field::Empty};
 
@@ -21,6 +21,9 @@ use crate::{proto::FILE_DESCRIPTOR_SET, telemetry::trace};
 const OURS: &str = "rightful.";
 /// What a method is called that cannot be one of ours: the path is the caller's, and becomes the name of a span.
 pub(super) const OTHER: &str = "_OTHER";
+/// What probes ask. Nothing may keep it from being answered: who is not answered here is killed.
+const PROBE: &str = "grpc.health.v1.Health/Check";
+
 /// Wraps every call of ours in a span `rpc`, whose parent is the caller's context (`traceparent`, W3C).
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Layer;
@@ -78,25 +81,63 @@ fn span<B>(method: &'static str, request: &Request<B>) -> Span {
     span
 }
 
-/// What telemetry calls the method at this path, such as `rightful.v1.CaseService/OpenCase`; absent for what is not ours. A
-/// path is the caller's, so names that do not exist share one.
-pub(super) fn method(path: &str) -> Option<&'static str> {
-    let name = path.strip_prefix('/')?;
-    name.starts_with(OURS).then(|| METHODS.get(name).map_or(OTHER, String::as_str))
+/// How often messages go to and fro in a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Once.
+    Unary,
+    /// More often, in one direction at least.
+    Stream,
+}
+
+/// A method as admission sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Rpc {
+    /// What telemetry calls it, such as `rightful.v1.CaseService/OpenCase`; absent for what is not ours.
+    pub(super) name: Option<&'static str>,
+    pub(super) kind: Kind,
+}
+
+impl Rpc {
+    /// The method at this path. A path is the caller's, so names that do not exist share one.
+    pub(super) fn at(path: &str) -> Self {
+        let path = path.strip_prefix('/').unwrap_or_default();
+        if !path.starts_with(OURS) {
+            let kind = if path == PROBE { Kind::Unary } else { Kind::Stream };
+            return Self { name: None, kind };
+        }
+        let known = METHODS.get_key_value(path);
+        let (name, kind) = known.map_or((OTHER, Kind::Unary), |(name, kind)| (name.as_str(), *kind));
+        Self { name: Some(name), kind }
+    }
+
+    /// Whether it is one of health or reflection.
+    pub(super) const fn is_foreign(self) -> bool {
+        self.name.is_none()
+    }
+}
+
+/// What telemetry calls the method at this path; absent for what is not ours.
+fn method(path: &str) -> Option<&'static str> {
+    Rpc::at(path).name
 }
 
 /// The names of all methods that `proto/` declares, those of downstreams among them.
 #[cfg(test)]
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
-    METHODS.iter().map(String::as_str)
+    METHODS.keys().map(String::as_str)
 }
 
 /// All methods that `proto/` declares.
-static METHODS: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
+static METHODS: LazyLock<BTreeMap<String, Kind>> = LazyLock::new(|| {
     let files = prost_types::FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).unwrap_or_default().file;
     let named = |package: &str, service: &ServiceDescriptorProto| {
         let prefix = format!("{package}.{}/", service.name());
-        service.method.iter().map(|method| format!("{prefix}{}", method.name())).collect::<Vec<_>>()
+        let entry = |method: &MethodDescriptorProto| {
+            let is_stream = method.client_streaming() || method.server_streaming();
+            (format!("{prefix}{}", method.name()), if is_stream { Kind::Stream } else { Kind::Unary })
+        };
+        service.method.iter().map(entry).collect::<Vec<_>>()
     };
     files
         .iter()
@@ -114,6 +155,8 @@ mod tests {
         assert_eq!(method(&format!("/{open}")), Some(open));
         assert_eq!(method("/grpc.health.v1.Health/Check"), None);
         assert_eq!(method("/"), None);
+        assert_eq!(Rpc::at("/rightful.v1.CaseService/WatchCase").kind, Kind::Stream);
+        assert_eq!(Rpc::at(&format!("/{open}")).kind, Kind::Unary);
         for path in ["/rightful.v1.CaseService/ada@example.org", "/rightful.v1.CaseService/", "/rightful.x"] {
             assert_eq!(method(path), Some(OTHER));
         }

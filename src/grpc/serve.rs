@@ -20,7 +20,9 @@ use super::{
     denials::Denials,
     downstream_service, hold_service,
     limits::{self, Limits},
-    notice_service, retention_service, rpc,
+    notice_service,
+    pace::Pace,
+    retention_service, rpc,
 };
 use crate::{
     engine::{Engine, Health},
@@ -36,16 +38,12 @@ use crate::{
     transport,
 };
 
-/// Requests are small: the largest holds 32 identifiers, 16 labels and a scope.
-const REQUEST_BYTES_MAX: usize = 1024 * 1024;
-/// A record, or a piece of a file, that a person hands in has 1 MiB itself.
-const HANDED_IN_BYTES_MAX: usize = REQUEST_BYTES_MAX + 4 * 1024;
-/// Calls at once on one connection. A caller with more opens another connection, or waits.
-const CALLS_PER_CONNECTION_MAX: u32 = 256;
-/// A caller that vanished without a word is noticed after this and the next …
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
-/// … and its streams are dropped.
-const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+/// Calls that were cancelled before we have taken them up: a caller that has more of them only makes work
+/// (CVE-2023-44487).
+const RESETS_PENDING_MAX: usize = 20;
+/// Streams that we have ended because of their errors, on one connection: a caller that makes so many has no other aim
+/// (CVE-2025-8671).
+const RESETS_OF_ERRORS_MAX: usize = 1_024;
 /// From one look at the database and the storage to the next. Kubernetes asks every 10 s by default.
 const HEALTH_EVERY: Duration = Duration::from_secs(3);
 /// What a load balancer asks for: whether calls can be answered.
@@ -74,12 +72,36 @@ const FOREIGN_SERVICES: [&str; 3] = [
 /// Tells the time: requests are checked against it.
 pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
+/// What holds on every connection. Each is above zero.
+#[derive(Clone, Copy, Debug)]
+pub struct Connections {
+    /// How many there may be, and how they have to behave.
+    pub limits: transport::Limits,
+    /// A peer that vanished without a word is noticed after this and the next …
+    pub keepalive_interval: Duration,
+    /// … and its streams are dropped.
+    pub keepalive_timeout: Duration,
+    /// After this a connection takes no further calls, so that its caller connects to whoever is there by then. The calls
+    /// on it go on until its lifetime is over.
+    pub age: Duration,
+    /// Calls at once on one connection. A caller with more opens another connection, or waits.
+    pub calls: u32,
+    /// Bytes of the headers of a call.
+    pub header_bytes: u32,
+    /// Bytes of a message.
+    pub request_bytes: usize,
+}
+
 /// How the server serves.
 pub struct Settings {
     /// The time.
     pub now: Now,
     /// How much is let in at once.
     pub limits: limits::Settings,
+    /// How long a call may take and stand still.
+    pub pace: Pace,
+    /// What holds on every connection.
+    pub connections: Connections,
     /// What connections are under; absent: they are in clear.
     pub tls: Option<Arc<transport::ServerSide>>,
     /// Tells who calls; absent: callers say it themselves.
@@ -96,15 +118,17 @@ pub async fn serve(
     settings: Settings,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), Error> {
-    let Settings { now, limits, tls, auth } = settings;
+    let Settings { now, limits, pace, connections, tls, auth } = settings;
     let grace = limits.grace;
     let health = HealthReporter::new();
     let watched = engine.clone();
     let denials = Arc::new(Denials::default());
     let limits = Arc::new(Limits::new(limits));
-    let gate = admission::Layer::new(Arc::clone(&limits), auth, Arc::clone(&denials), Arc::clone(&now));
-    let router = router(engine, (now, limits), gate, &health).await;
-    let incoming = transport::connections(TcpIncoming::from(listener).with_nodelay(Some(true)), tls);
+    let gate =
+        admission::Layer::new((Arc::clone(&limits), pace), auth, Arc::clone(&denials), Arc::clone(&now));
+    let router = router(engine, (now, limits), gate, (&health, connections)).await;
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    let incoming = transport::connections(incoming, tls, connections.limits);
     let (announce, draining) = oneshot::channel();
     let signal = async {
         tokio::select! {
@@ -138,7 +162,7 @@ async fn router(
     engine: Engine,
     (now, limits): (Now, Arc<Limits>),
     gate: admission::Layer,
-    health: &HealthReporter,
+    (health, connections): (&HealthReporter, Connections),
 ) -> Router<Stack<admission::Layer, Stack<rpc::Layer, Identity>>> {
     health.set_service_status("", ServingStatus::Serving).await;
     // The app has looked at both before it serves.
@@ -150,19 +174,25 @@ async fn router(
     let notices = notice_service::Service::new(engine.clone(), Arc::clone(&limits));
     let retention = retention_service::Service::new(engine.clone());
     let downstreams = downstream_service::Service::new(engine);
+    let bytes = connections.request_bytes;
     Server::builder()
         .layer(rpc::Layer)
         .layer(gate)
-        .max_concurrent_streams(CALLS_PER_CONNECTION_MAX)
-        .concurrency_limit_per_connection(CALLS_PER_CONNECTION_MAX as usize)
-        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
-        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
-        .add_service(AccessServiceServer::new(access).max_decoding_message_size(REQUEST_BYTES_MAX))
-        .add_service(CaseServiceServer::new(cases).max_decoding_message_size(HANDED_IN_BYTES_MAX))
-        .add_service(DownstreamServiceServer::new(downstreams).max_decoding_message_size(REQUEST_BYTES_MAX))
-        .add_service(HoldServiceServer::new(holds).max_decoding_message_size(REQUEST_BYTES_MAX))
-        .add_service(NoticeServiceServer::new(notices).max_decoding_message_size(REQUEST_BYTES_MAX))
-        .add_service(RetentionServiceServer::new(retention).max_decoding_message_size(REQUEST_BYTES_MAX))
+        .max_concurrent_streams(connections.calls)
+        .concurrency_limit_per_connection(usize::try_from(connections.calls).unwrap_or(usize::MAX))
+        .http2_max_header_list_size(connections.header_bytes)
+        .http2_max_pending_accept_reset_streams(Some(RESETS_PENDING_MAX))
+        .http2_max_local_error_reset_streams(Some(RESETS_OF_ERRORS_MAX))
+        .http2_keepalive_interval(Some(connections.keepalive_interval))
+        .http2_keepalive_timeout(Some(connections.keepalive_timeout))
+        // Without its grace: with one, tonic 0.14.9 says no GOAWAY, and cuts the connection at the end of both.
+        .max_connection_age(connections.age)
+        .add_service(AccessServiceServer::new(access).max_decoding_message_size(bytes))
+        .add_service(CaseServiceServer::new(cases).max_decoding_message_size(bytes))
+        .add_service(DownstreamServiceServer::new(downstreams).max_decoding_message_size(bytes))
+        .add_service(HoldServiceServer::new(holds).max_decoding_message_size(bytes))
+        .add_service(NoticeServiceServer::new(notices).max_decoding_message_size(bytes))
+        .add_service(RetentionServiceServer::new(retention).max_decoding_message_size(bytes))
         .add_service(tonic_health::pb::health_server::HealthServer::new(checks))
         .add_service(reflection().build_v1().expect("descriptors that are compiled in decode"))
         .add_service(reflection().build_v1alpha().expect("descriptors that are compiled in decode"))

@@ -13,7 +13,7 @@ use crate::{
     engine::Error,
     identity::Unidentified,
     proto::v1::ErrorReason,
-    telemetry::chain,
+    telemetry::{chain, metrics},
 };
 
 /// The `domain` of every `ErrorInfo`.
@@ -22,6 +22,10 @@ const DOMAIN: &str = "rightful";
 const VIOLATIONS_MAX: usize = 20;
 /// When to come back after an overload: a queue that is full now has moved on by then.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// The limit that a message met that is too large.
+const REQUEST_BYTES: &str = "request_bytes";
+const UNKNOWN_METHOD: &str = "there is no such method; reflection lists those that there are";
 
 /// Metadata of an `ErrorInfo`.
 type Metadata = Vec<(&'static str, String)>;
@@ -156,8 +160,38 @@ pub(super) fn not_permitted(caller: &str, needed: &[Role]) -> Status {
 
 /// The status for a caller that met a limit.
 pub(super) fn excess(excess: &Excess, caller: &str) -> Status {
+    metrics::refused(excess.limit);
     let metadata = vec![("limit", excess.limit.to_owned()), ("caller", caller.to_owned())];
     overloaded(format!("the limit {} is reached", excess.limit), metadata, excess.wait)
+}
+
+/// The status for a call that stood still, or took, for longer than this limit says.
+pub(super) fn too_slow(limit: &'static str) -> Status {
+    let message = format!("the limit {limit} is reached");
+    status(Code::DeadlineExceeded, ErrorReason::TooSlow, message, vec![("limit", limit.to_owned())])
+}
+
+/// What the framework says of a request that never reached a service, in our words: a program can tell why, and bytes that are
+/// no message are their sender's fault, not ours. A status of ours is left as it is.
+pub(super) fn of_framework(found: Status) -> Status {
+    if !found.details().is_empty() {
+        return found;
+    }
+    let (code, reason, metadata) = match found.code() {
+        Code::Internal => (Code::InvalidArgument, ErrorReason::Malformed, vec![]),
+        Code::OutOfRange | Code::ResourceExhausted => {
+            metrics::refused(REQUEST_BYTES);
+            let metadata = vec![("limit", REQUEST_BYTES.to_owned())];
+            (Code::ResourceExhausted, ErrorReason::TooLarge, metadata)
+        }
+        Code::Unimplemented => (Code::Unimplemented, ErrorReason::Unimplemented, vec![]),
+        _ => return found,
+    };
+    let message = if found.message().is_empty() { UNKNOWN_METHOD } else { found.message() };
+    let mut said = status(code, reason, message.to_owned(), metadata);
+    // What is accepted instead is said in the headers.
+    *said.metadata_mut() = found.metadata().clone();
+    said
 }
 
 fn overloaded(message: String, metadata: Metadata, wait: Duration) -> Status {
@@ -273,6 +307,23 @@ mod tests {
             (info.metadata["limit"].as_str(), info.metadata["caller"].as_str()),
             ("opens_per_second", "crm")
         );
+    }
+
+    #[test]
+    fn what_the_framework_says_has_a_reason_too() {
+        for (found, code, reason) in [
+            (Status::internal("failed to decode"), Code::InvalidArgument, "ERROR_REASON_MALFORMED"),
+            (Status::out_of_range("length"), Code::ResourceExhausted, "ERROR_REASON_TOO_LARGE"),
+            (Status::unimplemented(""), Code::Unimplemented, "ERROR_REASON_UNIMPLEMENTED"),
+        ] {
+            let said = of_framework(found);
+            assert_eq!(said.code(), code);
+            assert_eq!(said.get_details_error_info().unwrap().reason, reason);
+            assert!(!said.message().is_empty());
+        }
+        let ours = from(Error::Internal("broke".into()));
+        assert_eq!(of_framework(ours).code(), Code::Internal, "ours are left alone");
+        assert_eq!(of_framework(Status::cancelled("")).code(), Code::Cancelled);
     }
 
     #[test]

@@ -114,6 +114,8 @@ declare! {
         "Calls of callers who are not known, or may not do what they ask for";
     HANDSHAKES_FAILED = Counter "rightful.tls.handshakes.failed" "" ["reason"] NONE
         "Connections of callers that did not begin: refused, late";
+    CONNECTIONS_CLOSED = Counter "rightful.connections.closed" "" ["limit"] NONE
+        "Connections of callers that were refused or ended because of too much, by limit";
 }
 
 impl Declared {

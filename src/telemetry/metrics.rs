@@ -44,6 +44,7 @@ struct Instruments {
     certificate_valid_until: Gauge<f64>,
     certificates_reloaded: Counter<u64>,
     handshakes_failed: Counter<u64>,
+    connections_closed: Counter<u64>,
     keys_fetched: Counter<u64>,
     rewrapped: Counter<u64>,
     denied: Counter<u64>,
@@ -82,6 +83,7 @@ impl Instruments {
             certificate_valid_until: d::CERTIFICATE_VALID_UNTIL.gauge(meter),
             certificates_reloaded: d::CERTIFICATES_RELOADED.counter(meter),
             handshakes_failed: d::HANDSHAKES_FAILED.counter(meter),
+            connections_closed: d::CONNECTIONS_CLOSED.counter(meter),
             keys_fetched: d::KEYS_FETCHED.counter(meter),
             rewrapped: d::REWRAPPED.counter(meter),
             denied: d::DENIED.counter(meter),
@@ -261,6 +263,11 @@ pub fn certificates_reloaded(what: &str, outcome: &'static str) {
 /// A connection of a caller did not begin: `refused` or `late`.
 pub fn handshake_failed(reason: &'static str) {
     INSTRUMENTS.handshakes_failed.add(1, &[label("reason", reason)]);
+}
+
+/// A connection of a caller was refused or ended because of this limit.
+pub fn connection_closed(limit: &'static str) {
+    INSTRUMENTS.connections_closed.add(1, &[label("limit", limit)]);
 }
 
 /// The keys of the tokens' issuer were asked for: `had` or `failed`.

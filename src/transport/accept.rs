@@ -1,4 +1,5 @@
-//! Connections that begin at our side: TLS, if we serve it, within its time, and who is at the other end.
+//! Connections that begin at our side: as many as there are places, TLS, if we serve it, within its time, and who is at
+//! the other end.
 
 use std::{
     io,
@@ -9,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use futures::{Stream, StreamExt as _};
+use futures::{FutureExt as _, Stream, StreamExt as _};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
@@ -18,11 +19,31 @@ use tokio::{
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tonic::transport::server::Connected;
 
-use super::{ServerSide, peer, words::Refused};
+use super::{
+    ServerSide,
+    conduct::{Conduct, Rules},
+    peer,
+    places::{Place, Places},
+    words::Refused,
+};
 use crate::{domain::Peer, telemetry::metrics};
 
-/// Handshakes under way at once. Each takes some 40 KiB; beyond, callers wait in the kernel's queue.
-const HANDSHAKES_MAX: usize = 1_024;
+/// How many connections there may be, and how they have to behave. Each is at least 1.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// All of them. A handshake under way has its place already: it takes some 40 KiB.
+    pub connections: u32,
+    /// Those of one peer.
+    pub per_peer: u32,
+    /// How long one may take to say that it speaks HTTP/2.
+    pub preface_timeout: Duration,
+    /// After this it is ended, whatever goes on over it.
+    pub lifetime: Duration,
+    /// Frames without a call in a second, on average, beyond what our answers give reason for.
+    pub control_frames_per_second: u32,
+    /// The same, at one moment.
+    pub control_frames_burst: u32,
+}
 
 /// Who is at the other end of a connection. Every call that comes over it has this among its extensions.
 #[derive(Clone, Debug)]
@@ -37,6 +58,8 @@ pub struct Remote {
 pub struct Connection {
     io: Io,
     remote: Remote,
+    conduct: Conduct,
+    _place: Place,
 }
 
 enum Io {
@@ -44,36 +67,57 @@ enum Io {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
-/// The connections that come in, those without a good handshake left out. With `server` all of them are under TLS.
+/// The connections that come in: those without a place or a good handshake are left out. With `server` all of them are
+/// under TLS.
 pub fn connections<S>(
     incoming: S,
     server: Option<Arc<ServerSide>>,
+    limits: Limits,
 ) -> impl Stream<Item = io::Result<Connection>>
 where
     S: Stream<Item = io::Result<TcpStream>>,
 {
+    let places = Places::new(limits.connections, limits.per_peer);
+    let rules = Rules::from(limits);
     let begun = move |stream: io::Result<TcpStream>| {
+        let stream = match stream {
+            Ok(stream) => stream,
+            Err(error) => return std::future::ready(Some(Err(error))).left_future(),
+        };
+        let address = stream.peer_addr().ok();
+        let place = match places.enter(address) {
+            Ok(place) => place,
+            Err(limit) => {
+                // Whoever floods must not fill the log.
+                tracing::debug!(limit, "a connection was refused");
+                metrics::connection_closed(limit);
+                return std::future::ready(None).left_future();
+            }
+        };
         let server = server.clone();
         async move {
-            match (stream, server) {
-                (Err(error), _) => Some(Err(error)),
-                (Ok(stream), None) => Some(Ok(Connection::plain(stream))),
-                (Ok(stream), Some(server)) => handshake(stream, &server).await.map(Ok),
-            }
+            let (io, peer) = match server {
+                None => (Io::Plain(stream), Arc::default()),
+                Some(server) => handshake(stream, &server).await?,
+            };
+            let remote = Remote { address, peer };
+            Some(Ok(Connection { io, remote, conduct: Conduct::new(rules), _place: place }))
         }
+        .right_future()
     };
-    incoming.map(begun).buffer_unordered(HANDSHAKES_MAX).filter_map(std::future::ready)
+    // As many at once as there are places: a slow handshake keeps nobody waiting but those without a place.
+    let at_once = usize::try_from(limits.connections).unwrap_or(usize::MAX);
+    incoming.map(begun).buffer_unordered(at_once).filter_map(std::future::ready)
 }
 
-async fn handshake(stream: TcpStream, server: &ServerSide) -> Option<Connection> {
-    let address = stream.peer_addr().ok();
+async fn handshake(stream: TcpStream, server: &ServerSide) -> Option<(Io, Arc<Peer>)> {
     let accepted =
         timeout(server.handshake_timeout, TlsAcceptor::from(server.live.get()).accept(stream)).await;
     match accepted {
         Ok(Ok(stream)) => {
             let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
             let peer = Arc::new(shown.map(peer::named_by).unwrap_or_default());
-            Some(Connection { io: Io::Tls(Box::new(stream)), remote: Remote { address, peer } })
+            Some((Io::Tls(Box::new(stream)), peer))
         }
         Ok(Err(error)) => {
             let refused = Refused::from(error);
@@ -91,13 +135,6 @@ async fn handshake(stream: TcpStream, server: &ServerSide) -> Option<Connection>
     }
 }
 
-impl Connection {
-    fn plain(stream: TcpStream) -> Self {
-        let address = stream.peer_addr().ok();
-        Self { io: Io::Plain(stream), remote: Remote { address, peer: Arc::default() } }
-    }
-}
-
 impl Connected for Connection {
     type ConnectInfo = Remote;
 
@@ -112,9 +149,16 @@ impl AsyncRead for Connection {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match &mut self.io {
+        let before = buffer.filled().len();
+        let this = &mut *self;
+        let read = match &mut this.io {
             Io::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
             Io::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
+        };
+        match read {
+            Poll::Ready(Ok(())) => Poll::Ready(this.conduct.read(&buffer.filled()[before..])),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Pending => this.conduct.poll_late(context).map(Err),
         }
     }
 }
@@ -125,10 +169,12 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match &mut self.io {
+        let this = &mut *self;
+        let written = match &mut this.io {
             Io::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
             Io::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
-        }
+        };
+        this.conduct.wrote(written)
     }
 
     fn poll_write_vectored(
@@ -136,10 +182,12 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match &mut self.io {
+        let this = &mut *self;
+        let written = match &mut this.io {
             Io::Plain(stream) => Pin::new(stream).poll_write_vectored(context, slices),
             Io::Tls(stream) => Pin::new(stream).poll_write_vectored(context, slices),
-        }
+        };
+        this.conduct.wrote(written)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -2,16 +2,19 @@
 //! other end. The only home of rustls.
 
 mod accept;
+mod conduct;
 mod connect;
 mod files;
 mod follow;
+mod frames;
 mod live;
 mod peer;
 mod pinned;
+mod places;
 mod server;
 mod words;
 
-pub use accept::{Connection, Remote, connections};
+pub use accept::{Connection, Limits, Remote, connections};
 pub use connect::{Client, Connector};
 pub use follow::follow;
 pub use live::{Live, Reload, Reloaded};

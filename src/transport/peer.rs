@@ -7,6 +7,8 @@ use crate::domain::Peer;
 
 /// Names that are looked at in one certificate. A workload has one or two; more is a certificate made to be expensive.
 const NAMES_MAX: usize = 64;
+/// The scheme of workloads' identities.
+const SPIFFE: &str = "spiffe://";
 
 /// Who a verified certificate names.
 pub(super) fn named_by(certificate: &CertificateDer<'_>) -> Peer {
@@ -19,6 +21,10 @@ pub(super) fn named_by(certificate: &CertificateDer<'_>) -> Peer {
             GeneralName::DNSName(name) => peer.dns_names.push((*name).to_owned()),
             _ => {}
         }
+    }
+    // A workload has one identity: who shows two is none of them (SPIFFE X509-SVID, 2 and 5.2).
+    if peer.uris.iter().filter(|uri| uri.starts_with(SPIFFE)).count() > 1 {
+        peer.uris.retain(|uri| !uri.starts_with(SPIFFE));
     }
     peer
 }

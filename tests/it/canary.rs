@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// In every identifier, record, file and file name.
-const CANARY: &str = "zq7canary7qz";
+pub const CANARY: &str = "zq7canary7qz";
 
 fn services() -> [Profile; 2] {
     let email = format!("{CANARY}@example.org");
@@ -58,7 +58,7 @@ fn everything(folder: &Path, found: &mut Vec<(String, Vec<u8>)>) {
 
 /// Fails if the canary, or its hex, stands anywhere below the world's folder, in a file or in a file's name,
 /// or in a table.
-async fn assert_nowhere(world: &World) {
+pub async fn assert_nowhere(world: &World) {
     let mut files = Vec::new();
     everything(world.dir(), &mut files);
     let tables = match world.database() {

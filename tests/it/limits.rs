@@ -13,6 +13,7 @@ use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use tonic_types::StatusExt as _;
 
 use crate::{
+    abuse::Wire,
     harness::{ADA, Builder, Held, World, assert_refused, called, metadata, opening, people_services, soon},
     puppet::{Fault, Method},
 };
@@ -144,6 +145,77 @@ async fn there_are_so_many_streams_and_no_more() {
     assert_eq!(metadata(&refused)["caller"], "local");
     drop((first, second));
     soon("a place to be free", async { while watch().await.is_err() {} }).await;
+    world.puppet("billing").heal();
+    world.finish().await;
+}
+
+fn address(world: &World) -> std::net::SocketAddr {
+    world.url().trim_start_matches("http://").parse().expect("it is an address")
+}
+
+#[tokio::test]
+async fn there_are_so_many_connections_and_no_more() {
+    let world = Builder::new(people_services())
+        .set("limits.connections", "6")
+        .set("limits.connections_per_peer", "4")
+        .start()
+        .await;
+    let mut held = Vec::new();
+    for peer in ["127.0.0.2:0", "127.0.0.3:0"] {
+        for _ in 0..3 {
+            let mut wire = Wire::open_from(peer, address(&world)).await;
+            wire.begin().await;
+            assert_eq!(wire.verdict().await, "goes on");
+            held.push(wire);
+        }
+    }
+    let mut beyond = Wire::open_from("127.0.0.4:0", address(&world)).await;
+    assert_eq!(beyond.end().await, "the connection ends", "although this peer has none");
+    held.clear();
+    soon("a place to be free", async {
+        while world
+            .cases()
+            .get_case(GetCaseRequest::default())
+            .await
+            .is_err_and(|status| status.code() != Code::InvalidArgument)
+        {}
+    })
+    .await;
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_peer_that_is_gone_without_a_word_is_noticed() {
+    let world = Builder::new(people_services())
+        .set("limits.keepalive_interval", "\"1s\"")
+        .set("limits.keepalive_timeout", "\"1s\"")
+        .start()
+        .await;
+    let mut silent = Wire::open_from("127.0.0.2:0", address(&world)).await;
+    silent.begin().await;
+    let ended = silent.outcome().await;
+    assert!(ended == "closed" || ended.starts_with("GOAWAY"), "{ended}");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_connection_grows_old_and_its_calls_have_some_time_left() {
+    let world = Builder::new(people_services())
+        .set("limits.connection_age", "\"1s\"")
+        .set("limits.connection_age_grace", "\"1s\"")
+        .start()
+        .await;
+    world.puppet("billing").always(Method::Resolve, Fault::Hang);
+    let case = world.open(opening(Right::Access, &[ADA])).await;
+    let mut cases = world.cases();
+    let watching = WatchCaseRequest { case_id: case.case_id.clone() };
+    let mut watch = cases.watch_case(watching.clone()).await.expect("it is there").into_inner();
+    let mut wire = Wire::open_from("127.0.0.2:0", address(&world)).await;
+    wire.begin().await;
+    assert_eq!(wire.outcome().await, "GOAWAY NO_ERROR");
+    let cut = soon("the watch to be cut", async { while let Ok(Some(_)) = watch.message().await {} });
+    cut.await;
+    soon("another connection", async { while cases.watch_case(watching.clone()).await.is_err() {} }).await;
     world.puppet("billing").heal();
     world.finish().await;
 }

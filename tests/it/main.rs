@@ -6,6 +6,7 @@
 mod harness;
 mod puppet;
 
+mod abuse;
 mod access;
 mod approval;
 mod attention;
@@ -25,6 +26,7 @@ mod faults;
 mod follow_ups;
 mod forwarding;
 mod holds;
+mod hostile;
 mod import;
 mod keys;
 mod limits;

@@ -5,6 +5,8 @@ mod own;
 mod roles;
 mod tokens;
 
+pub use tokens::bad_tokens;
+
 use jsonwebtoken::Algorithm;
 use rightful::{
     proto::v1::{
@@ -45,11 +47,11 @@ peer = \"desk.shop.internal\"
 ";
 
 /// A world whose callers are known, its issuer, and who signs for it. The test itself calls it as an admin, by certificate.
-struct Guarded {
-    world: World,
-    issuer: Issuer,
-    signer: Signer,
-    authority: Authority,
+pub struct Guarded {
+    pub world: World,
+    pub issuer: Issuer,
+    pub signer: Signer,
+    pub authority: Authority,
 }
 
 impl Guarded {
@@ -58,7 +60,7 @@ impl Guarded {
     }
 
     /// With more of the builder's, and these lines in `[auth]`.
-    async fn with(more: impl FnOnce(Builder) -> Builder, lines: &str) -> Self {
+    pub async fn with(more: impl FnOnce(Builder) -> Builder, lines: &str) -> Self {
         let signer = Signer::new("first", Algorithm::ES256);
         let issuer = Issuer::start(&[&signer]).await;
         let authority = Authority::default();
@@ -67,12 +69,12 @@ impl Guarded {
     }
 
     /// A good token of this caller in these groups.
-    fn token(&self, caller: &str, groups: &[&str]) -> String {
+    pub fn token(&self, caller: &str, groups: &[&str]) -> String {
         self.signer.sign(&self.issuer.claims(caller, groups))
     }
 
     /// A connection that shows no certificate.
-    fn bare(&self) -> Channel {
+    pub fn bare(&self) -> Channel {
         self.world.channel_as(&self.authority.trusting())
     }
 
@@ -105,7 +107,7 @@ fn builder(issuer: &Issuer, authority: &Authority, lines: &str) -> Builder {
 }
 
 /// A call with this `authorization`, word for word.
-fn bearing<T>(authorization: &str, message: T) -> Request<T> {
+pub fn bearing<T>(authorization: &str, message: T) -> Request<T> {
     let mut request = Request::new(message);
     if !authorization.is_empty() {
         let value = authorization.parse().expect("it is ASCII");
@@ -115,6 +117,6 @@ fn bearing<T>(authorization: &str, message: T) -> Request<T> {
 }
 
 /// A call with this token.
-fn by<T>(token: &str, message: T) -> Request<T> {
+pub fn by<T>(token: &str, message: T) -> Request<T> {
     bearing(&format!("Bearer {token}"), message)
 }

@@ -39,6 +39,66 @@ fn with_header(token: &str, header: &Value) -> String {
     format!("{}.{rest}", URL_SAFE_NO_PAD.encode(header.to_string()))
 }
 
+/// Tokens that are none, by what is wrong with them, with the reason that is told.
+pub fn bad_tokens(guarded: &Guarded) -> Vec<(&'static str, String, &'static str)> {
+    let good = guarded.issuer.claims("canary-caller", &["desk"]);
+    let sign = |change: &dyn Fn(&mut Value)| {
+        let mut claims = good.clone();
+        change(&mut claims);
+        guarded.signer.sign(&claims)
+    };
+    let without =
+        |claim: &str| sign(&|claims| drop(claims.as_object_mut().expect("it is one").remove(claim)));
+    let token = guarded.signer.sign(&good);
+    let stranger = Signer::new("first", Algorithm::ES256);
+    let unknown = Signer::new("unknown", Algorithm::ES256);
+    let public = serde_json::to_string(&guarded.signer.public()).expect("it is JSON");
+    let hs = Header { kid: Some("first".into()), ..Header::new(Algorithm::HS256) };
+    let confused = encode(&hs, &good, &EncodingKey::from_secret(public.as_bytes())).expect("it is signed");
+    let unsigned = with_header(&token, &json!({ "alg": "none", "typ": "JWT" }));
+    let unended = unsigned.rsplit_once('.').expect("it has parts").0.to_owned();
+    let now = SystemClock.now().as_second();
+    vec![
+        ("nothing", String::new(), "malformed"),
+        ("a word", "canary".to_owned(), "malformed"),
+        ("three words", "a.b.c".to_owned(), "malformed"),
+        ("a token without its dots", token.replace('.', ""), "malformed"),
+        ("a token of 13,000 bytes more", format!("{token}{}", "x".repeat(13_000)), "malformed"),
+        ("alg none", unsigned, "algorithm"),
+        ("alg none without a signature", format!("{unended}."), "algorithm"),
+        ("the public key as a shared secret", confused, "algorithm"),
+        (
+            "another algorithm than the key's",
+            with_header(&token, &json!({ "alg": "RS256", "kid": "first" })),
+            "unknown_key",
+        ),
+        (
+            "another header",
+            with_header(&token, &json!({ "alg": "ES256", "kid": "first", "x": 1 })),
+            "bad_signature",
+        ),
+        ("a stranger's key of the same name", stranger.sign(&good), "bad_signature"),
+        ("a stranger's key", unknown.sign(&good), "unknown_key"),
+        (
+            "another issuer",
+            sign(&|claims| claims["iss"] = json!("https://elsewhere.example")),
+            "wrong_issuer",
+        ),
+        ("no issuer", without("iss"), "wrong_issuer"),
+        ("another audience", sign(&|claims| claims["aud"] = json!("crm")), "wrong_audience"),
+        ("other audiences", sign(&|claims| claims["aud"] = json!(["crm", "erp"])), "wrong_audience"),
+        ("no audience", without("aud"), "wrong_audience"),
+        ("over for half a minute", sign(&|claims| claims["exp"] = json!(now - 31)), "expired"),
+        ("no end", without("exp"), "malformed"),
+        ("an end that is a word", sign(&|claims| claims["exp"] = json!("never")), "malformed"),
+        ("not yet begun", sign(&|claims| claims["nbf"] = json!(now + 3_600)), "not_yet_valid"),
+        ("no name", without("sub"), "no_name"),
+        ("our own name", sign(&|claims| claims["sub"] = json!("rightful")), "no_name"),
+        ("a name of two words", sign(&|claims| claims["sub"] = json!("two words")), "no_name"),
+        ("a name that is an object", sign(&|claims| claims["sub"] = json!({ "name": "x" })), "malformed"),
+    ]
+}
+
 #[tokio::test]
 async fn what_is_wrong_with_a_token_is_said_and_nothing_of_it() {
     let guarded = Guarded::start().await;
@@ -49,44 +109,11 @@ async fn what_is_wrong_with_a_token_is_said_and_nothing_of_it() {
         guarded.signer.sign(&claims)
     };
     let token = guarded.signer.sign(&good);
-    let stranger = Signer::new("first", Algorithm::ES256);
-    let unknown = Signer::new("unknown", Algorithm::ES256);
-    // The public key as a shared secret: an old trick.
-    let public = serde_json::to_string(&guarded.signer.public()).unwrap();
-    let hs = Header { kid: Some("first".into()), ..Header::new(Algorithm::HS256) };
-    let confused = encode(&hs, &good, &EncodingKey::from_secret(public.as_bytes())).unwrap();
-    let unsigned = with_header(&token, &json!({ "alg": "none", "typ": "JWT" }));
     let now = SystemClock.now().as_second();
-    for (bad, why) in [
-        (String::new(), "malformed"),
-        ("canary".to_owned(), "malformed"),
-        ("a.b.c".to_owned(), "malformed"),
-        (token.replace('.', ""), "malformed"),
-        (format!("{token}{}", "x".repeat(13_000)), "malformed"),
-        (unsigned.clone(), "algorithm"),
-        (format!("{}.", unsigned.rsplit_once('.').unwrap().0), "algorithm"),
-        (confused, "algorithm"),
-        (with_header(&token, &json!({ "alg": "RS256", "kid": "first" })), "unknown_key"),
-        (with_header(&token, &json!({ "alg": "ES256", "kid": "first", "x": 1 })), "bad_signature"),
-        (stranger.sign(&good), "bad_signature"),
-        (unknown.sign(&good), "unknown_key"),
-        (sign(&|claims| claims["iss"] = json!("https://elsewhere.example")), "wrong_issuer"),
-        (sign(&|claims| drop(claims.as_object_mut().unwrap().remove("iss"))), "wrong_issuer"),
-        (sign(&|claims| claims["aud"] = json!("crm")), "wrong_audience"),
-        (sign(&|claims| claims["aud"] = json!(["crm", "erp"])), "wrong_audience"),
-        (sign(&|claims| drop(claims.as_object_mut().unwrap().remove("aud"))), "wrong_audience"),
-        (sign(&|claims| claims["exp"] = json!(now - 31)), "expired"),
-        (sign(&|claims| drop(claims.as_object_mut().unwrap().remove("exp"))), "malformed"),
-        (sign(&|claims| claims["exp"] = json!("never")), "malformed"),
-        (sign(&|claims| claims["nbf"] = json!(now + 3_600)), "not_yet_valid"),
-        (sign(&|claims| drop(claims.as_object_mut().unwrap().remove("sub"))), "no_name"),
-        (sign(&|claims| claims["sub"] = json!("rightful")), "no_name"),
-        (sign(&|claims| claims["sub"] = json!("two words")), "no_name"),
-        (sign(&|claims| claims["sub"] = json!({ "name": "x" })), "malformed"),
-    ] {
+    for (name, bad, why) in bad_tokens(&guarded) {
         let refused = guarded.whoami(&format!("Bearer {bad}")).await;
         let refused = assert_refused(refused, Code::Unauthenticated, "ERROR_REASON_UNAUTHENTICATED");
-        assert_eq!(metadata(&refused)["why"], why, "{bad}");
+        assert_eq!(metadata(&refused)["why"], why, "{name}");
         assert!(!format!("{refused:?}").contains("canary"), "{refused:?}");
     }
     // Within the leeway it is still good, and a list of audiences may have ours.

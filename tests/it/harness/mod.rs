@@ -55,6 +55,6 @@ pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     clippy::disallowed_methods,
     reason = "the product reads its environment in config; this is the suite's own"
 )]
-fn environment(name: &str) -> Option<String> {
+pub fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }

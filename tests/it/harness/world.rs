@@ -232,7 +232,8 @@ impl World {
         self.disk().free(self.pid());
     }
 
-    fn pid(&self) -> u32 {
+    /// The server's process: of a binary.
+    pub fn pid(&self) -> u32 {
         match &self.server {
             Some((Server::Binary(server), _)) => server.pid(),
             _ => panic!("the server is no process of its own"),
