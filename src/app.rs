@@ -1,5 +1,6 @@
 //! The only room that sees all others: build, start, drain.
 
+mod ring;
 mod settings;
 
 pub use settings::telemetry_settings;
@@ -20,7 +21,7 @@ use crate::{
     identity::Authenticator,
     store::{self, Store},
     transport,
-    vault::{Created, KeyRing},
+    vault::{Created, KeyRing, RingFile},
 };
 
 /// rightful, built but not serving yet.
@@ -35,6 +36,7 @@ pub struct App {
     keys_every: Duration,
     /// Certificates and authorities, and how often their files are looked at.
     followed: (Vec<Arc<dyn transport::Reload>>, Duration),
+    ring: (RingFile, KeyRing),
 }
 
 /// rightful at work. Dropping it stops everything at once, as a crash would.
@@ -44,13 +46,14 @@ pub struct Running {
     server: AbortOnDropHandle<Result<(), tonic::transport::Error>>,
     lanes: Lanes,
     grace: Duration,
-    _following: [AbortOnDropHandle<()>; 2],
+    _following: [AbortOnDropHandle<()>; 3],
 }
 
 impl App {
     /// Opens keys, database and storage, and prepares the downstreams. Nobody is called yet.
     pub async fn build(config: Config, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
-        let (ring, created) = KeyRing::load_or_create(&config.keys.ring)?;
+        let ring_file = settings::ring_file(&config.keys)?;
+        let (ring, created) = ring_file.load_or_create().await?;
         if created == Created::Yes {
             tracing::warn!(
                 path = %config.keys.ring.display(),
@@ -95,16 +98,17 @@ impl App {
         let tools = Tools {
             store,
             storage,
-            ring,
+            ring: ring.clone(),
             registry,
             webhooks,
             clock: Arc::clone(&clock),
             controller,
             settings,
         };
+        let kept = (ring_file, ring.clone());
         let engine = Engine::new(tools).await.context("cannot read what is known of the downstreams")?;
         engine.check_health().await.context("the database or the storage does not answer")?;
-        Ok(Self { engine, clock, limits, grace, tls, auth, keys_every, followed })
+        Ok(Self { engine, clock, limits, grace, tls, auth, keys_every, followed, ring: kept })
     }
 
     /// Serves on the listener and sets the engine to work.
@@ -118,6 +122,8 @@ impl App {
         let (followed, every) = self.followed;
         let at = Arc::clone(&now);
         let following = tokio::spawn(transport::follow(followed, every, move || at()));
+        let (file, ring) = self.ring;
+        let ring = tokio::spawn(ring::follow(file, ring, every));
         let (auth, keys_every) = (self.auth.clone(), self.keys_every);
         let keys = tokio::spawn(async move {
             if let Some(tokens) = auth.as_ref().and_then(|auth| auth.tokens.as_ref()) {
@@ -134,7 +140,7 @@ impl App {
             server: AbortOnDropHandle::new(server),
             lanes,
             grace: self.grace,
-            _following: [following, keys].map(AbortOnDropHandle::new),
+            _following: [following, keys, ring].map(AbortOnDropHandle::new),
         })
     }
 }
@@ -165,7 +171,8 @@ async fn check_keys(store: &Store, ring: &KeyRing, path: &Path) -> anyhow::Resul
         differing.join(", ")
     );
     let in_use = store.keys_in_use().await.context("cannot read which keys are in use")?;
-    let missing = in_use.iter().filter(|(id, _)| !ring.ids().any(|known| known == *id));
+    let known = ring.ids();
+    let missing = in_use.iter().filter(|(id, _)| !known.contains(id));
     let missing: Vec<String> = missing.map(|(id, cases)| format!("{id} ({cases} cases)")).collect();
     anyhow::ensure!(
         missing.is_empty(),
@@ -189,16 +196,21 @@ pub struct KeyStatus {
     pub cases: u64,
 }
 
+/// The configured ring's file.
+pub fn ring_file(config: &Config) -> anyhow::Result<RingFile> {
+    settings::ring_file(&config.keys)
+}
+
 /// The keys of the configured ring and database, by id.
 pub async fn key_status(config: &Config) -> anyhow::Result<Vec<KeyStatus>> {
-    anyhow::ensure!(config.keys.ring.exists(), "there is no key ring at {}", config.keys.ring.display());
-    let (ring, _) = KeyRing::load_or_create(&config.keys.ring)?;
+    let ring = ring_file(config)?.load().await?;
     let in_use = store::keys_in_use(&config.store.url).await.context("cannot read the database")?;
-    let ids: BTreeSet<&str> = ring.ids().chain(in_use.keys().map(String::as_str)).collect();
-    let status = |id: &str| KeyStatus {
-        id: id.to_owned(),
-        is_primary: id == ring.primary(),
-        is_in_ring: ring.ids().any(|known| known == id),
+    let (primary, known) = (ring.primary(), ring.ids());
+    let ids: BTreeSet<&String> = known.iter().chain(in_use.keys()).collect();
+    let status = |id: &String| KeyStatus {
+        id: id.clone(),
+        is_primary: *id == primary,
+        is_in_ring: known.contains(id),
         cases: in_use.get(id).copied().unwrap_or(0),
     };
     Ok(ids.into_iter().map(status).collect())

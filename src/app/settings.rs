@@ -11,7 +11,7 @@ use crate::{
     identity::{self, Authenticator},
     notice::{self, Webhooks},
     telemetry, transport,
-    vault::WebhookSecret,
+    vault::{self, RingFile, WebhookSecret},
     web,
 };
 
@@ -51,6 +51,28 @@ pub(super) fn downstream_settings(downstream: &crate::config::Downstream) -> dow
         idle_timeout: downstream.idle_timeout.unsigned_abs(),
         collect_timeout: downstream.collect_timeout.unsigned_abs(),
     }
+}
+
+/// How long a key provider may take to answer.
+const PROVIDER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The key ring's file, and who seals it.
+pub(super) fn ring_file(keys: &crate::config::Keys) -> anyhow::Result<RingFile> {
+    let transit = |vault: &crate::config::Vault| {
+        let authorities = vault.authorities.as_ref().map(std::fs::read).transpose();
+        let authorities = authorities.context("cannot read keys.vault.authorities")?;
+        let client = web::Settings { timeout: PROVIDER_TIMEOUT, authorities, certificate: None };
+        let transit = vault::Transit {
+            address: vault.address.clone(),
+            mount: vault.mount.clone(),
+            key: vault.key.clone(),
+            namespace: vault.namespace.clone(),
+            token_file: vault.token_file.clone(),
+            client: web::Client::new(&client).context("keys.vault.authorities")?,
+        };
+        anyhow::Ok(Arc::new(transit) as Arc<dyn vault::Provider>)
+    };
+    Ok(RingFile::new(keys.ring.clone(), keys.vault.as_ref().map(transit).transpose()?))
 }
 
 /// How long the issuer of tokens may take to answer.

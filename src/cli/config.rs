@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     config::{
-        self, Auth, ClientCertificates, ClientTls, Config, KeySource, Limits, LogFormat, OtlpProtocol,
+        self, Auth, ClientCertificates, ClientTls, Config, KeySource, Keys, Limits, LogFormat, OtlpProtocol,
         Telemetry, Tokens,
     },
     domain::{
@@ -95,7 +95,7 @@ fn values(config: &Config) -> Vec<(String, String)> {
         let shown = if is_secret(name) { "(set)" } else { value };
         say(&format!("storage.options.{name}"), &shown);
     }
-    say("keys.ring", &config.keys.ring.display());
+    keys(&config.keys, &mut say);
     say("controller.name", &config.controller.name);
     say("controller.contact", &config.controller.contact);
     say("controller.complaint_body", &config.controller.complaint_body);
@@ -151,6 +151,19 @@ fn path(path: Option<&PathBuf>) -> String {
 }
 
 /// What is served with. The paths of keys are no secret.
+fn keys(keys: &Keys, say: &mut impl FnMut(&str, &dyn Display)) {
+    say("keys.ring", &keys.ring.display());
+    let vault = keys.vault.as_ref();
+    let path = |path: Option<&PathBuf>| path.map(|path| path.display().to_string()).unwrap_or_default();
+    say("keys.vault.address", &vault.map(|vault| vault.address.as_str()).unwrap_or_default());
+    say("keys.vault.mount", &vault.map_or("transit", |vault| vault.mount.as_str()));
+    say("keys.vault.key", &vault.map(|vault| vault.key.as_str()).unwrap_or_default());
+    let namespace = vault.and_then(|vault| vault.namespace.as_deref());
+    say("keys.vault.namespace", &namespace.unwrap_or_default());
+    say("keys.vault.token_file", &path(vault.map(|vault| &vault.token_file)));
+    say("keys.vault.authorities", &path(vault.and_then(|vault| vault.authorities.as_ref())));
+}
+
 fn limits(limits: &Limits, say: &mut impl FnMut(&str, &dyn Display)) {
     say("limits.connections", &limits.connections);
     say("limits.connections_per_peer", &limits.connections_per_peer);

@@ -35,6 +35,8 @@ pub(super) enum Command {
     },
     /// Add a key and use it at once: where one replica serves.
     Rotate(File),
+    /// Seal the ring's file with the provider of [keys.vault], or anew under the newest version of the provider's key.
+    Seal(File),
     /// Take a key away under which nothing is sealed any more.
     Remove {
         /// The key's id.
@@ -64,27 +66,37 @@ pub(super) async fn run(command: Command) -> Result<(), Failure> {
             if ring.exists() {
                 return Err(Failure::usage(format!("--ring: {} is there already", ring.display())));
             }
-            vault::KeyRing::load_or_create(&ring).map_err(anyhow::Error::from)?;
+            let made = vault::RingFile::new(ring.clone(), None).load_or_create().await;
+            made.map_err(anyhow::Error::from)?;
             output::line(format!(
                 "{} is made: back it up, for without it nothing that is sealed can be opened",
                 ring.display()
             ))
         }
         Command::Add(file) => {
-            let id = vault::add_key(&file.load(&[])?.keys.ring).map_err(anyhow::Error::from)?;
+            let id = ring_file(&file)?.add_key().await.map_err(anyhow::Error::from)?;
             output::line(format!(
                 "key {id} is added. Roll the ring out to all replicas, then: rightful key use {id}"
             ))
         }
         Command::Use { key_id, file } => {
-            vault::use_key(&file.load(&[])?.keys.ring, &key_id).map_err(anyhow::Error::from)?;
+            ring_file(&file)?.use_key(&key_id).await.map_err(anyhow::Error::from)?;
             output::line(used(&key_id))
         }
         Command::Rotate(file) => {
-            let ring = file.load(&[])?.keys.ring;
-            let id = vault::add_key(&ring).map_err(anyhow::Error::from)?;
-            vault::use_key(&ring, &id).map_err(anyhow::Error::from)?;
+            let ring = ring_file(&file)?;
+            let id = ring.add_key().await.map_err(anyhow::Error::from)?;
+            ring.use_key(&id).await.map_err(anyhow::Error::from)?;
             output::line(used(&id))
+        }
+        Command::Seal(file) => {
+            let config = file.load(&[])?;
+            if config.keys.vault.is_none() {
+                return Err(Failure::usage("keys.vault.address: must name the provider that seals the ring"));
+            }
+            let ring = app::ring_file(&config)?;
+            ring.seal().await.map_err(anyhow::Error::from)?;
+            output::line(format!("{} is sealed: without the provider it is of no use", ring.path().display()))
         }
         Command::Remove { key_id, file } => {
             let config = file.load(&[])?;
@@ -97,14 +109,19 @@ pub(super) async fn run(command: Command) -> Result<(), Failure> {
                 )
                 .detail("they could never be opened again: wait until `rightful key status` shows none"));
             }
-            vault::remove_key(&config.keys.ring, &key_id).map_err(anyhow::Error::from)?;
+            app::ring_file(&config)?.remove_key(&key_id).await.map_err(anyhow::Error::from)?;
             output::line(format!("key {key_id} is taken away"))
         }
     }
 }
 
+fn ring_file(file: &File) -> Result<vault::RingFile, Failure> {
+    Ok(app::ring_file(&file.load(&[])?)?)
+}
+
 fn used(id: &str) -> String {
     format!(
-        "key {id} wraps from the next start on; `rightful key status` shows how far the old ones are replaced"
+        "key {id} wraps from the next look at the ring on (tls.reload_every); `rightful key status` shows how far the old \
+         ones are replaced"
     )
 }

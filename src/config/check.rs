@@ -1,11 +1,11 @@
 //! From the settings as written to the configuration as meant. The defaults and the bounds stand here.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::net::SocketAddr;
 
 use jiff::SignedDuration;
 
 use super::{
-    Config, Controller, Engine, Keys, Policy, Server, Storage, Store, auth, downstream, handling, limits,
+    Config, Controller, Engine, Policy, Server, Storage, Store, auth, downstream, handling, keys, limits,
     retention, settings::Settings, telemetry, tls, webhook,
 };
 use crate::domain::{Duplicates, Faults, breaker, retry};
@@ -33,7 +33,6 @@ pub(super) fn config(mut settings: Settings) -> Result<Config, Faults> {
 /// Reads every section. Where there is a fault, the value is of no use.
 pub(super) fn sections(settings: &mut Settings) -> Config {
     let (server, store, storage) = (server(settings), store(settings), storage(settings));
-    let keys = Keys { ring: PathBuf::from(settings.text("keys.ring", "rightful.keys.json", TEXT_BYTES_MAX)) };
     let controller = controller(settings);
     let policy = Policy {
         respond_within: settings.period("policy.respond_within", "P30D"),
@@ -48,7 +47,7 @@ pub(super) fn sections(settings: &mut Settings) -> Config {
         auth: auth::section(settings),
         store,
         storage,
-        keys,
+        keys: keys::section(settings),
         controller,
         handling: handling::handling(settings, &policy.respond_within),
         policy,

@@ -8,6 +8,7 @@ mod downstream;
 #[cfg(fuzzing)]
 pub mod fuzz;
 mod handling;
+mod keys;
 mod limits;
 mod manual;
 mod regimes;
@@ -23,9 +24,10 @@ mod tests;
 
 pub use auth::{Auth, Grant, KeySource, Tokens};
 pub use downstream::Downstream;
+pub use keys::{Keys, Vault};
 pub use limits::Limits;
 pub use retention::Retention;
-pub use section::{Controller, Engine, Keys, Policy, Server, Storage, Store};
+pub use section::{Controller, Engine, Policy, Server, Storage, Store};
 pub use telemetry::{LogFormat, OtlpProtocol, Telemetry};
 pub use tls::{ClientCertificates, ClientTls, ServerTls};
 pub use webhook::{Notices, Webhook};

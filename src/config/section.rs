@@ -1,6 +1,6 @@
 //! The sections as they are meant: checked values, one type for each section.
 
-use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf};
+use std::{collections::BTreeMap, fmt, net::SocketAddr};
 
 use jiff::SignedDuration;
 
@@ -47,13 +47,6 @@ impl fmt::Debug for Storage {
         let names: Vec<&String> = self.options.keys().collect();
         f.debug_struct("Storage").field("url", &self.url).field("options", &names).finish()
     }
-}
-
-/// `[keys]`: what personal data is sealed with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Keys {
-    /// The key ring file (relative to the working directory).
-    pub ring: PathBuf,
 }
 
 /// `[controller]`: who answers to the person. Shown in exports and receipts.

@@ -1,6 +1,6 @@
 //! Rewrap: after a rotation, case keys that are wrapped under an old key of the ring are wrapped under the primary one.
 //!
-//! **Expected flow.** At the start, and every hour, all cases are looked through by id; those under another key are changed one
+//! **Expected flow.** At the start, every hour, and when the ring has changed, all cases are looked through by id; those under another key are changed one
 //! by one. A pass that finds none says so: then the old key can be taken away (`rightful key remove`).
 //!
 //! **Guarantees.** Data is not touched: what is sealed under a case's key stays as it is. Each change is one of the case's file,
@@ -20,6 +20,7 @@ const PAGE: u64 = 200;
 
 /// Looks now and then, until `stop`.
 pub(super) async fn run(engine: Engine, stop: CancellationToken) {
+    let mut renewed = engine.0.ring.watch();
     loop {
         let looked = tokio::select! {
             () = stop.cancelled() => return,
@@ -32,6 +33,8 @@ pub(super) async fn run(engine: Engine, stop: CancellationToken) {
         tokio::select! {
             () = stop.cancelled() => return,
             () = engine.0.clock.until(next) => {}
+            // The ring lives as long as the engine: this fails only when nothing matters any more.
+            _ = renewed.changed() => {}
         }
     }
 }
@@ -42,7 +45,7 @@ impl Engine {
         let primary = self.0.ring.primary();
         let (mut after, mut changed) = (None, 0_u64);
         loop {
-            let page = self.0.store.sealed_under_others(primary, after, PAGE).await?;
+            let page = self.0.store.sealed_under_others(&primary, after, PAGE).await?;
             let Some((last, _)) = page.last() else { break };
             after = Some(*last);
             for (id, wrapped) in page {

@@ -6,15 +6,19 @@
 //! Primitives are AES-256-GCM, HKDF-SHA256 and HMAC-SHA256 of aws-lc-rs; nothing here is a new construction.
 
 mod case_key;
-mod edit;
+mod file;
+mod provider;
 mod ring;
 mod segment;
+mod transit;
 mod webhook_secret;
 
 pub use case_key::{CaseKey, WrappedKey};
-pub use edit::{add_key, remove_key, use_key};
-pub use ring::{Created, KeyRing};
+pub use file::{Created, RingFile};
+pub use provider::Provider;
+pub use ring::KeyRing;
 pub use segment::{CHUNK_BYTES, SegmentKey, TAG_BYTES};
+pub use transit::Transit;
 pub use webhook_secret::WebhookSecret;
 
 /// Why something cannot be sealed or opened. Says nothing about the content.
@@ -41,6 +45,17 @@ pub enum Error {
         /// Its path.
         path: String,
         /// What is wrong, without any key.
+        why: String,
+    },
+    /// The ring is another installation's.
+    #[error("it is another installation's key ring: keys of the same name differ")]
+    AnotherRing,
+    /// Who keeps the key that the ring is sealed under does not seal or open it.
+    #[error("the key provider does not open or seal the ring with its key {key}: {why}")]
+    Provider {
+        /// The provider's name of the key.
+        key: String,
+        /// Why, in our words.
         why: String,
     },
     /// The operating system has no randomness to give.

@@ -4,7 +4,7 @@ use std::fs;
 
 use rightful::proto::{downstream::v1::Right, v1::CaseState};
 
-use crate::harness::{ADA, Builder, World, people_services, run, soon};
+use crate::harness::{ADA, Builder, TOKEN, Transit, World, opening, people_services, run, soon};
 
 /// What the server says when it does not start.
 async fn refused(world: &World) -> String {
@@ -106,5 +106,116 @@ async fn a_key_is_exchanged_without_touching_data_and_the_old_one_goes() {
     let made = run(world.dir(), "", &["key", "new", "--ring", "another.json"], "").await.expect(0);
     assert!(made.stdout.contains("back it up"), "{made:?}");
     run(world.dir(), "", &["key", "new", "--ring", "another.json"], "").await.expect(2);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn an_exchange_of_keys_needs_no_restart() {
+    let world = Builder::new(people_services()).binary().set("tls.reload_every", "\"20ms\"").start().await;
+    let before = world.run(Right::Access, &[ADA]).await;
+    let old = ring(&world)["primary"].as_str().expect("it has one").to_owned();
+    run(world.dir(), "", &["key", "rotate", "--config", "rightful.toml"], "").await.expect(0);
+    let new = ring(&world)["primary"].as_str().expect("it has one").to_owned();
+    assert_ne!(old, new);
+    soon("everything to be wrapped anew", async { while under(&world, &old).await > 0 {} }).await;
+    world.run(Right::Access, &[ADA]).await;
+    assert_eq!(under(&world, &new).await, 2);
+
+    // What cannot be used changes nothing: neither a torn file nor another installation's.
+    let good = ring(&world);
+    let mut other = good.clone();
+    other["index_key"] = "11".repeat(32).into();
+    for bad in ["{".to_owned(), other.to_string()] {
+        fs::write(world.dir().join("keys.json"), bad).expect("it can be written");
+        soon("it to be refused", async {
+            let log = || fs::read_to_string(world.dir().join("server.log")).expect("it is there");
+            let refused = || log().matches("a changed key ring cannot be used").count();
+            let seen = refused();
+            while refused() == seen {}
+        })
+        .await;
+        assert_eq!(world.run(Right::Access, &[ADA]).await.state(), CaseState::Completed);
+    }
+    write(&world, &good);
+    world.bag(&before.case_id).await.assert_manifests_hold();
+    world.finish().await;
+}
+
+fn in_vault(builder: Builder, transit: &Transit) -> Builder {
+    builder
+        .binary()
+        .set("tls.reload_every", "\"20ms\"")
+        .set("keys.vault.address", &format!("\"{}\"", transit.address()))
+        .set("keys.vault.key", "\"rightful\"")
+        .set("keys.vault.token_file", "\"vault-token\"")
+}
+
+#[tokio::test]
+async fn a_ring_that_is_sealed_by_somebody_else_is_of_no_use_alone() {
+    let transit = Transit::start().await;
+    let mut world = Builder::new(people_services()).binary().start().await;
+    world.run(Right::Access, &[ADA]).await;
+    world.stop().await;
+    let secret = ring(&world)["index_key"].as_str().expect("it has one").to_owned();
+    let config = world.dir().join("rightful.toml");
+    let vault = format!(
+        "[keys.vault]\naddress = \"{}\"\nkey = \"rightful\"\ntoken_file = \"vault-token\"\n",
+        transit.address()
+    );
+    let text = fs::read_to_string(&config).expect("it is there");
+    fs::write(&config, format!("{text}\n{vault}")).expect("it can be written");
+    for (token, why) in [("", "the token file has no token"), ("hvs.other", "its token may not do this")] {
+        fs::write(world.dir().join("vault-token"), token).expect("it can be written");
+        let said = run(world.dir(), "", &["key", "seal", "--config", "rightful.toml"], "").await.expect(1);
+        assert!(said.stderr.contains(why) && !said.stderr.contains("canary"), "{said:?}");
+    }
+    fs::write(world.dir().join("vault-token"), format!("{TOKEN}\n")).expect("it can be written");
+    assert!(refused(&world).await.contains("`rightful key seal` seals it"), "it lies there in clear");
+    run(world.dir(), "", &["key", "seal", "--config", "rightful.toml"], "").await.expect(0);
+    let sealed = fs::read_to_string(world.dir().join("keys.json")).expect("it is there");
+    assert!(sealed.contains("vault:v1:") && !sealed.contains(&secret), "{sealed}");
+
+    world.start_server().await;
+    assert_eq!(world.run(Right::Access, &[ADA]).await.state(), CaseState::Completed);
+    // It is asked when the ring is read, not for cases: while it is away, everything goes on.
+    let asked = transit.asked();
+    transit.set_up(false);
+    assert_eq!(world.run(Right::Erasure, &[ADA]).await.state(), CaseState::Completed);
+    assert_eq!(transit.asked(), asked);
+    world.stop().await;
+    let said = refused(&world).await;
+    assert!(said.contains("it is sealed, or down for maintenance (HTTP 503)"), "{said}");
+    transit.set_up(true);
+    fs::write(world.dir().join("keys.json"), sealed.replace("vault:v1:", "vault:v1:AAAA")).unwrap();
+    assert!(refused(&world).await.contains("is the ring sealed under this key?"));
+    fs::write(world.dir().join("keys.json"), &sealed).unwrap();
+    // Nobody takes it for a ring without the provider.
+    fs::write(&config, &text).expect("it can be written");
+    assert!(refused(&world).await.contains("name its provider in [keys.vault]"));
+}
+
+#[tokio::test]
+async fn a_new_ring_is_sealed_at_once_and_its_keys_are_exchanged_there() {
+    let transit = Transit::start().await;
+    let signed = tempfile::tempdir().expect("a folder");
+    let token = signed.path().join("token");
+    fs::write(&token, TOKEN).expect("it can be written");
+    let builder = in_vault(Builder::new(people_services()), &transit)
+        .set("keys.vault.token_file", &format!("\"{}\"", token.display()));
+    let world = builder.start().await;
+    let case = world.open(opening(Right::Access, &[ADA])).await;
+    world.settled(&case.case_id).await;
+    let text = || fs::read_to_string(world.dir().join("keys.json")).expect("it is there");
+    assert!(text().contains("vault:v1:") && !text().contains("index_key"));
+    let shown = async || {
+        let shown = run(world.dir(), "", &["key", "status", "--config", "rightful.toml"], "").await.expect(0);
+        shown.stdout
+    };
+    let before = shown().await;
+    run(world.dir(), "", &["key", "rotate", "--config", "rightful.toml"], "").await.expect(0);
+    assert!(text().contains("vault:v1:") && !text().contains("index_key"));
+    assert_ne!(before, shown().await);
+    world.run(Right::Access, &[ADA]).await;
+    world.bag(&case.case_id).await.assert_manifests_hold();
     world.finish().await;
 }

@@ -186,8 +186,9 @@ fn bad() -> Vec<(Vec<&'static str>, OpenCaseRequest)> {
             with(&|r| r.scope = scope(&[], vec![only("billing", "no_such_category")])),
         ),
         (vec!["labels"], with(&|r| r.labels = (0..17).map(|n| (format!("k{n}"), String::new())).collect())),
-        (vec!["labels[\"x y\"]"], with(&|r| r.labels = [("x y".to_owned(), String::new())].into())),
+        (vec!["labels"], with(&|r| r.labels = [("x y".to_owned(), String::new())].into())),
         (vec!["labels[\"k\"]"], with(&|r| r.labels = [("k".to_owned(), "v".repeat(257))].into())),
+        (vec!["labels[\"k\"]"], with(&|r| r.labels = [("k".to_owned(), "a\nb".to_owned())].into())),
         (vec!["policy_version"], with(&|r| r.policy_version = "v".repeat(65))),
         (
             vec!["policy_version", "received_time", "request_id", "right", "subject.identifiers"],

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fs};
 
 use rightful::{
     domain::CaseId,
-    vault::{KeyRing, WrappedKey},
+    vault::{RingFile, WrappedKey},
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -38,7 +38,7 @@ pub async fn judge(world: &World, faults: &mut Faults) -> anyhow::Result<()> {
 
 /// Every object that a manifest names. Manifests are opened as the server opens them: nobody else can.
 async fn expected_objects(world: &World) -> anyhow::Result<BTreeSet<String>> {
-    let (ring, _) = KeyRing::load_or_create(&world.keys())?;
+    let ring = RingFile::new(world.keys(), None).load().await?;
     let mut names = BTreeSet::new();
     for sealed in world.database.manifests().await? {
         let wrapped = WrappedKey { key_id: sealed.key_id, bytes: sealed.key_bytes };

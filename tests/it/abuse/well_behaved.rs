@@ -16,7 +16,7 @@ use super::MEMORY_MAX;
 use crate::harness::{World, called, opening, soon};
 
 /// From one of its calls to the next, as a rule.
-const EVERY: Duration = Duration::from_millis(10);
+const EVERY: Duration = Duration::from_millis(50);
 
 /// It calls until it is asked what it has seen.
 pub struct WellBehaved {
@@ -42,7 +42,7 @@ impl Seen {
             self.calls, self.slowest
         );
         assert!(grown <= MEMORY_MAX, "the server grew by {grown} KiB");
-        assert!(self.calls > 50, "{} calls", self.calls);
+        assert!(self.calls > 10, "{} calls", self.calls);
     }
 }
 
@@ -97,7 +97,7 @@ async fn call(channel: Channel, token: Option<String>, pid: u32, stopped: watch:
         seen.calls += 1;
         let now = memory(pid);
         // What is there after the first calls is what it needs to live.
-        let first = if seen.calls < 50 { now } else { seen.memory.0 };
+        let first = if seen.calls < 10 { now } else { seen.memory.0 };
         seen.memory = (first, seen.memory.1.max(now));
     }
     seen

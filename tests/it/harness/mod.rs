@@ -19,6 +19,7 @@ mod receiver;
 mod scrape;
 mod status;
 mod subjects;
+mod transit;
 mod world;
 
 pub use authority::{Authority, EXPIRED, Named, TO_COME, VALID};
@@ -37,6 +38,7 @@ pub use receiver::{Received, Receiver, Reply, by_id};
 pub use scrape::get;
 pub use status::{assert_refused, fields, metadata};
 pub use subjects::{ADA, ada, people_services};
+pub use transit::{TOKEN, Transit};
 pub use world::{Mode, Replica, World};
 
 use std::{future::Future, time::Duration};
