@@ -4,7 +4,7 @@ use prost::Message;
 
 use super::{Counts, answer, check::Progress, convert, describe};
 use crate::{
-    domain::{Action, Ask, Directive, DirectiveSource, IdentifierKind, Use, task::Field},
+    domain::{Action, Ask, CategoryPurposes, Directive, DirectiveSource, IdentifierKind, Use, task::Field},
     proto::downstream::v1,
 };
 
@@ -32,7 +32,7 @@ pub fn answered(data: &[u8]) {
         source: DirectiveSource::Default,
     };
     let field = Field { correction: 0, category: "invoices".to_owned(), field: "/name".to_owned() };
-    match which % 6 {
+    match which % 9 {
         0 => drop(v1::DescribeResponse::decode(bytes).map(|said| describe::capabilities("fuzz", said))),
         1 => {
             let wanted: Vec<IdentifierKind> = IdentifierKind::new("customer_id").into_iter().collect();
@@ -42,6 +42,13 @@ pub fn answered(data: &[u8]) {
         2 => read::<v1::EraseResponse>(bytes, &Ask::Erase { directives: vec![directive] }),
         3 => read::<v1::RectifyResponse>(bytes, &Ask::Rectify { fields: vec![field] }),
         4 => read::<v1::RestrictResponse>(bytes, &Ask::Restrict { categories: categories(), lift: false }),
+        6 => read::<v1::SweepRetentionResponse>(bytes, &Ask::Erase { directives: vec![directive] }),
+        7 => {
+            let purposes =
+                CategoryPurposes { category: "invoices".to_owned(), purposes: vec!["news".to_owned()] };
+            read::<v1::WithdrawConsentResponse>(bytes, &Ask::WithdrawConsent { categories: vec![purposes] });
+        }
+        8 => read::<v1::GetTaskResponse>(bytes, &Ask::Rectify { fields: vec![field] }),
         _ => {
             let ask = Ask::Object { categories: categories(), uses: vec![Use::DirectMarketing] };
             read::<v1::ObjectResponse>(bytes, &ask);
