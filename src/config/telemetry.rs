@@ -25,7 +25,7 @@ pub struct Telemetry {
     pub otlp_logs: bool,
     /// Of a hundred traces that nobody has decided about, so many are recorded, 0 to 100.
     pub sample_percent: u32,
-    /// The address and port of `GET /metrics` for Prometheus; port 0 takes a free one. Absent: nowhere.
+    /// The address and port of `GET /metrics` for Prometheus, and of `/livez` and `/readyz` for probes; port 0 takes a free one. Absent: nowhere.
     pub metrics_listen: Option<SocketAddr>,
 }
 

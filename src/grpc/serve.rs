@@ -35,6 +35,7 @@ use crate::{
             notice_service_server::NoticeServiceServer, retention_service_server::RetentionServiceServer,
         },
     },
+    telemetry::probe::{self, State},
     transport,
 };
 
@@ -138,6 +139,7 @@ pub async fn serve(
         }
         health.set_service_status("", ServingStatus::NotServing).await;
         set_health(&health, Health { database: false, storage: false }).await;
+        probe::set(State::Stopping);
         // Nobody listens once serving has ended.
         let _ = announce.send(());
     };
@@ -209,9 +211,11 @@ async fn follow_health(engine: &Engine, health: &HealthReporter) {
 /// The services can be used if the database and the storage can. The whole server (the empty name) is alive either way:
 /// restarting it would mend nothing.
 async fn set_health(health: &HealthReporter, found: Health) {
+    let is_ready = found.database && found.storage;
+    probe::set(if is_ready { State::Ready } else { State::Failing });
     let status = |is_good| if is_good { ServingStatus::Serving } else { ServingStatus::NotServing };
     for service in SERVICES.into_iter().chain([READINESS]) {
-        health.set_service_status(service, status(found.database && found.storage)).await;
+        health.set_service_status(service, status(is_ready)).await;
     }
     health.set_service_status(DATABASE, status(found.database)).await;
     health.set_service_status(STORAGE, status(found.storage)).await;

@@ -10,6 +10,7 @@ mod exporters;
 mod meters;
 pub mod metrics;
 mod outage;
+pub mod probe;
 mod scrape;
 mod start;
 pub mod trace;

@@ -1,4 +1,4 @@
-//! `GET /metrics`, for a Prometheus server. The only home of axum and prometheus.
+//! `GET /metrics` for a Prometheus server, `GET /livez` and `GET /readyz` for Kubernetes. The only home of axum and prometheus.
 
 use std::{
     io,
@@ -24,7 +24,9 @@ use tokio::{
 };
 use tokio_util::task::AbortOnDropHandle;
 
-/// Connections at once: a scraper needs one. Others wait in the kernel's queue, and take no memory of ours.
+use super::probe;
+
+/// Connections at once: a scraper needs one, and so does the kubelet. Others wait in the kernel's queue, and take no memory of ours.
 const CONNECTIONS_MAX: usize = 16;
 
 /// The endpoint. It stops when it is dropped.
@@ -44,7 +46,12 @@ impl Scrape {
             listener: TcpListener::from_std(listener)?,
             slots: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
         };
-        let router = Router::new().route("/metrics", get(answer)).with_state(registry);
+        let router = Router::new()
+            .route("/metrics", get(answer))
+            // Whoever gets an answer knows that the process is alive; restarting it would mend nothing else.
+            .route("/livez", get(async || "alive\n"))
+            .route("/readyz", get(ready))
+            .with_state(registry);
         let serving = tokio::spawn(async move {
             // Never ends by itself: failed accepts are tried again.
             let _ = axum::serve(listener, router).await;
@@ -56,6 +63,13 @@ impl Scrape {
     pub(super) const fn address(&self) -> SocketAddr {
         self.address
     }
+}
+
+/// 200 if calls can be answered, and why not otherwise.
+async fn ready() -> (StatusCode, String) {
+    let state = probe::get();
+    let code = if state == probe::State::Ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (code, format!("{}\n", state.as_str()))
 }
 
 /// All metrics as they are now, in the text format.

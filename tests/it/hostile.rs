@@ -2,6 +2,7 @@
 //! said in our words, nothing of it is followed, and the others are asked as ever.
 
 use std::{
+    collections::BTreeSet,
     io::Write as _,
     net::SocketAddr,
     sync::{
@@ -16,13 +17,15 @@ use h2::server::SendResponse;
 use http::{HeaderMap, Response};
 use rightful::proto::{
     downstream::v1::Right,
-    v1::{CaseState, CheckDownstreamRequest},
+    v1::{CaseState, CheckDownstreamRequest, Correction, DescribeDownstreamRequest},
 };
+use serde_json::json;
 use tokio::{net::TcpListener, sync::watch};
 
 use crate::{
     abuse::memory,
-    harness::{ADA, Builder, opening, people_services},
+    harness::{ADA, Builder, World, opening, people_services},
+    puppet::{Method, Person, Profile, category},
 };
 
 /// Stands for what must not be repeated.
@@ -227,4 +230,83 @@ async fn answers_of_what_is_no_downstream_are_contained() {
     let log = std::fs::read_to_string(world.dir().join("server.log")).expect("it is there");
     assert!(!log.contains("panicked"), "nothing of it makes us panic");
     assert!(!log.contains('\u{1b}') && !log.contains(CANARY), "nothing of it is in the log");
+}
+
+#[tokio::test]
+async fn a_downstream_is_asked_for_what_it_described_and_told_what_it_understands() {
+    let world = World::start(people_services()).await;
+    for right in [Right::Access, Right::Rectification, Right::Restriction, Right::Erasure] {
+        let mut request = opening(right, &[ADA, ("phone", "+4930123456"), ("customer_id", "C-unknown")]);
+        if right == Right::Rectification {
+            request.corrections = vec![Correction {
+                category: "invoices".into(),
+                field: "/text".into(),
+                new_json: "\"x\"".into(),
+                ..Correction::default()
+            }];
+        }
+        let case = world.open(request).await;
+        world.settled(&case.case_id).await;
+    }
+    let mut asked = 0;
+    for name in world.names() {
+        let request = DescribeDownstreamRequest { name: name.clone() };
+        let described = world.downstreams().describe_downstream(request).await.expect("it is known");
+        let described = described.into_inner().downstream.expect("it is there");
+        let categories: BTreeSet<&str> = described.categories.iter().map(|c| c.name.as_str()).collect();
+        for method in [
+            Method::Resolve,
+            Method::Collect,
+            Method::Erase,
+            Method::Rectify,
+            Method::Restrict,
+            Method::Object,
+        ] {
+            for call in world.puppet(&name).calls(method) {
+                asked += 1;
+                for identifier in &call.identifiers {
+                    let kind = identifier.split('=').next().unwrap_or_default().to_owned();
+                    assert!(described.understands.contains(&kind), "{name} was told a {kind}: {method:?}");
+                }
+                let directed = call.directives.iter().map(|directive| directive.category.as_str());
+                let corrected = call.corrections.iter().map(|correction| correction.category.as_str());
+                let meant = call.categories.iter().map(String::as_str).chain(directed).chain(corrected);
+                for category in meant {
+                    assert!(categories.contains(category), "{name} was asked for {category}: {method:?}");
+                }
+            }
+        }
+    }
+    assert!(asked > 8, "{asked} calls");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn what_a_spreadsheet_or_a_page_would_run_is_delivered_as_text() {
+    let formulas = [
+        "=HYPERLINK(\"http://evil.example\")",
+        "+1+1",
+        "-1",
+        "@SUM(1)",
+        "\t=1",
+        "=cmd|'/c calc'!A1",
+        "<script>1</script>",
+    ];
+    let person = Person::new(&[("email", "ada@example.org")]);
+    let person =
+        formulas.iter().fold(person, |person, text| person.record("notes", &json!({ "text": text })));
+    let crm = Profile::new("crm", &["email"]).category(category("notes")).person(person);
+    let world = World::start([crm]).await;
+    let case = world.run(Right::Access, &[("email", "ada@example.org")]).await;
+    let bag = world.bag(&case.case_id).await;
+    let delivered: Vec<_> =
+        bag.records("data/crm/notes.ndjson").into_iter().map(|record| record["text"].clone()).collect();
+    assert_eq!(delivered, formulas.map(|text| json!(text)));
+    // Nothing of ours is opened by a spreadsheet by itself, and the page holds none of it as markup.
+    for file in bag.files.keys() {
+        let ending = file.rsplit('.').next().unwrap_or_default();
+        assert!(["json", "ndjson", "html", "txt"].contains(&ending), "{file}");
+    }
+    assert!(!bag.text("data/index.html").contains("<script"), "the page has no script");
+    world.finish().await;
 }

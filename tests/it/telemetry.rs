@@ -1,6 +1,9 @@
 //! What operators see: one trace from the caller to the last span of a case, and metrics, pushed and scraped.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+};
 
 use opentelemetry_proto::tonic::trace::v1::{Span, span::SpanKind};
 use rightful::{
@@ -12,7 +15,7 @@ use rightful::{
 };
 
 use crate::{
-    harness::{ADA, Builder, Collector, World, attribute, get, opening, people_services},
+    harness::{ADA, Builder, Collector, World, attribute, get, opening, people_services, soon},
     puppet::{Fault, Method},
 };
 
@@ -229,6 +232,32 @@ async fn a_scrape_shows_what_happened_in_the_format_of_prometheus() {
     let (head, _) = get(&world.metrics(), "/").await;
     assert!(head.starts_with("HTTP/1.1 404"), "{head}");
     world.finish().await;
+}
+
+#[tokio::test]
+async fn whoever_speaks_no_grpc_can_ask_whether_it_lives_and_is_ready() {
+    let mut world = Builder::new(people_services())
+        .binary()
+        .set("telemetry.metrics_listen", "\"127.0.0.1:0\"")
+        .start()
+        .await;
+    let ask = async |path: &str| {
+        let (head, body) = get(&world.metrics(), path).await;
+        (head.split(' ').nth(1).unwrap_or_default().to_owned(), body)
+    };
+    let answer = |code: &str, body: &str| (code.to_owned(), body.to_owned());
+    assert_eq!(ask("/livez").await, answer("200", "alive\n"));
+    assert_eq!(ask("/readyz").await, answer("200", "ready\n"));
+    // The storage is gone: it lives, and can answer nothing.
+    let objects = world.dir().join("objects");
+    fs::rename(&objects, world.dir().join("elsewhere")).expect("it can be moved");
+    fs::write(&objects, "in its place").expect("it can be written");
+    soon("it to notice", async { while ask("/readyz").await.0 == "200" {} }).await;
+    assert_eq!(ask("/livez").await, answer("200", "alive\n"));
+    fs::remove_file(&objects).expect("it can be removed");
+    fs::rename(world.dir().join("elsewhere"), &objects).expect("it can be moved");
+    soon("it to be back", async { while ask("/readyz").await.0 != "200" {} }).await;
+    world.stop().await;
 }
 
 #[tokio::test]
