@@ -2,6 +2,7 @@
 //!
 //! Each fault says what to do about it.
 
+mod dashboard;
 mod layers;
 mod metrics;
 mod paths;

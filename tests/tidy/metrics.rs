@@ -1,8 +1,31 @@
 //! `docs/metrics.md`, printed from the declarations.
 
+use std::fs;
+
 use rightful::telemetry::declared;
 
-use crate::printed;
+use crate::{printed, report, source};
+
+/// Every way to measure is called somewhere: one that is not measures nothing, whatever is declared.
+#[test]
+fn what_is_declared_is_measured() {
+    let metrics = fs::read_to_string(source::top().join("src/telemetry/metrics.rs")).expect("it is there");
+    let names = metrics.lines().filter_map(|line| line.strip_prefix("pub fn ")?.split('(').next());
+    let mut code = String::new();
+    let mut folders = vec![source::top().join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("the folder is there") {
+            let path = entry.expect("it can be read").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "rs") {
+                code += &fs::read_to_string(path).expect("it can be read");
+            }
+        }
+    }
+    let unused = names.filter(|name| !code.contains(&format!("metrics::{name}(")));
+    report(&unused.map(|name| format!("metrics::{name} is called nowhere")).collect::<Vec<_>>());
+}
 
 #[test]
 fn the_printed_metrics_are_those_of_the_code() {
