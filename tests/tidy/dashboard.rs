@@ -33,7 +33,7 @@ fn expression(metric: &Declared) -> String {
     let labels: Vec<String> = metric
         .labels
         .iter()
-        .filter(|label| !label.ends_with(".name"))
+        .filter(|label| !label.contains(".name"))
         .map(|label| label.replace('.', "_"))
         .collect();
     let by = |more: &str| {
