@@ -38,6 +38,7 @@ mod outages;
 mod postgresql;
 mod reading;
 mod replicas;
+mod restore;
 mod retention;
 mod rights;
 mod s3;

@@ -2,6 +2,7 @@
 //!
 //! Each fault says what to do about it.
 
+mod configuration;
 mod dashboard;
 mod layers;
 mod metrics;
