@@ -11,6 +11,8 @@ def pods(objects):
     for each in objects:
         if each["kind"] in ("Deployment", "Job"):
             yield each["kind"], each["spec"]["template"]["spec"]
+        elif each["kind"] == "Pod":
+            yield each["kind"], each["spec"]
 
 
 def main():

@@ -20,7 +20,7 @@ MASKS = [
     (re.compile(r"\b\d{4}-\d\d-\d\d( \d\d:\d\d(:\d\d)?)?\b"), "2026-…"),
     (re.compile(r"\b[0-9a-f]{32,64}\b"), "3f2a…"),
     (re.compile(r"01a2…-\d+-\d+"), "01a2…-7-0"),
-    (re.compile(r"stood still for [^.;]*"), "stood still for …"),
+    (re.compile(r"; stood still for [^.;]*"), ""),
     (re.compile(r"^\d+(\.\d+)?s$"), "0.002s"),
     (re.compile(r"127\.0\.0\.1:\d+"), "127.0.0.1:…"),
     (re.compile(r"^[A-Za-z0-9+/]{60,}={0,2}$"), "…"),

@@ -9,6 +9,8 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 
+use tonic_health::pb::health_client::HealthClient;
+
 use super::{
     Global,
     exit::{Exit, Failure, came_from_transport},
@@ -63,6 +65,8 @@ type Connection = InterceptedService<Channel, Caller>;
 /// The services of one server.
 #[derive(Clone)]
 pub(super) struct Client {
+    /// Whether it can answer.
+    pub(super) health: HealthClient<Connection>,
     /// Who calls, and who was turned away.
     pub(super) access: AccessServiceClient<Connection>,
     /// Cases, exports and receipts.
@@ -107,6 +111,7 @@ impl Client {
                 .detail("is `rightful serve` running there? --server or RIGHTFUL_SERVER names another one")
         })?;
         Ok(Self {
+            health: HealthClient::with_interceptor(channel.clone(), caller.clone()),
             access: AccessServiceClient::with_interceptor(channel.clone(), caller.clone())
                 .max_decoding_message_size(ANSWER_BYTES_MAX),
             cases: CaseServiceClient::with_interceptor(channel.clone(), caller.clone())

@@ -11,6 +11,7 @@ mod exit;
 mod export;
 #[cfg(fuzzing)]
 pub mod fuzz;
+mod health;
 mod hold;
 mod json;
 mod key;
@@ -115,6 +116,8 @@ enum Command {
     /// See as whom the server knows you, and who was turned away.
     #[command(subcommand)]
     Access(access::Command),
+    /// Ask a server whether it can answer calls.
+    Health(health::Arguments),
     /// Bring the database up to this version. `serve` does so itself.
     Migrate(config::File),
     /// Look at the configuration.
@@ -156,6 +159,7 @@ async fn dispatch(Cli { global, command }: Cli) -> Result<(), Failure> {
         Command::Retention(command) => retention::run(&global, command).await,
         Command::Key(command) => key::run(command).await,
         Command::Access(command) => access::run(&global, command).await,
+        Command::Health(arguments) => health::run(&global, arguments).await,
         Command::Migrate(file) => migrate::run(&file).await,
         Command::Config(command) => config::run(&global, &command),
     }

@@ -106,6 +106,19 @@ async fn exit_codes_mean_something() {
 }
 
 #[tokio::test]
+async fn whether_a_server_can_answer_is_an_exit_code() {
+    let world = World::start(people_services()).await;
+    let ready = world.cli(&["health"]).await.expect(0);
+    assert_eq!(ready.stdout, "readiness: SERVING\n");
+    world.cli(&["health", "database"]).await.expect(0);
+    world.cli(&["health", "rightful.v1.CaseService"]).await.expect(0);
+    world.cli(&["health", "nothing"]).await.expect(3);
+    let nobody = run(world.dir(), "http://127.0.0.1:1", &["health"], "").await.expect(5);
+    assert!(nobody.stderr.contains("cannot reach"), "{nobody:?}");
+    world.finish().await;
+}
+
+#[tokio::test]
 async fn what_exactly_is_asked_for_is_said_on_the_command_line() {
     let world = World::start(people_services()).await;
     let of_ada = ["--id", "email=ada@example.org"];

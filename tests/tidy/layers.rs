@@ -69,7 +69,7 @@ const FRAMEWORKS: [Framework; 12] = [
         is: |path| {
             path.windows(2).any(|pair| pair[0] == "transport" && pair[1] == "Server")
                 || path.iter().any(|word| word.ends_with("_service_server"))
-                || path[0] == "tonic_health"
+                || (path[0] == "tonic_health" && path.get(1).is_none_or(|part| part != "pb"))
                 || path[0] == "tonic_reflection"
         },
         code: &["grpc", "demo"],

@@ -73,13 +73,13 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- $_ := set $tls "client_certificates" .Values.tls.clientCertificates -}}
 {{- $_ := set $tls "client_authorities" "/etc/rightful/client-authorities/ca.crt" -}}
 {{- end -}}
-{{- $server := dict "listen" (printf "[::]:%d" (int .Values.server.port)) "grace" (printf "%ds" (int .Values.server.graceSeconds)) "tls" $tls -}}
+{{- $server := dict "listen" (printf "%s:%d" .Values.server.address (int .Values.server.port)) "grace" (printf "%ds" (int .Values.server.graceSeconds)) "tls" $tls -}}
 {{- $storage := dict "url" "file:///var/lib/rightful/objects" -}}
 {{- if eq .Values.storage.type "s3" -}}
 {{- $storage = dict "url" .Values.storage.url -}}
 {{- with .Values.storage.options -}}{{- $_ := set $storage "options" . -}}{{- end -}}
 {{- end -}}
-{{- $telemetry := dict "metrics_listen" (printf "[::]:%d" (int .Values.metrics.port)) "otlp_endpoint" .Values.telemetry.otlpEndpoint "otlp_protocol" .Values.telemetry.otlpProtocol "otlp_logs" .Values.telemetry.otlpLogs "sample_percent" (int .Values.telemetry.samplePercent) "log_format" .Values.telemetry.logFormat "log_filter" .Values.telemetry.logFilter -}}
+{{- $telemetry := dict "metrics_listen" (printf "%s:%d" .Values.server.address (int .Values.metrics.port)) "otlp_endpoint" .Values.telemetry.otlpEndpoint "otlp_protocol" .Values.telemetry.otlpProtocol "otlp_logs" .Values.telemetry.otlpLogs "sample_percent" (int .Values.telemetry.samplePercent) "log_format" .Values.telemetry.logFormat "log_filter" .Values.telemetry.logFilter -}}
 {{- $keys := dict "ring" (printf "/etc/rightful/keys/%s" .Values.keys.key) -}}
 {{- with .Values.keys.vault -}}{{- $_ := set $keys "vault" . -}}{{- end -}}
 {{- $decided := dict "server" $server "storage" $storage "telemetry" $telemetry "keys" $keys "auth" .Values.auth -}}

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
 use super::{Anchor, Clock, ClockKind, Clocks, Term, Unit};
 
@@ -50,8 +50,10 @@ impl Clocks {
             let ground = pause.ground.as_str().replace('_', " ");
             say(format_args!("; stands still since {} ({ground})", day(pause.paused_at)));
         }
-        if !clock.stood_still.is_zero() {
-            say(format_args!("; stood still for {:#}", clock.stood_still));
+        // A person reads it: nobody counts less than seconds.
+        let stood_still = SignedDuration::from_secs(clock.stood_still.as_secs());
+        if !stood_still.is_zero() {
+            say(format_args!("; stood still for {stood_still:#}"));
         }
         if clock.rolls && clock.due_at.is_some() {
             say(format_args!("; an end on a day off moves to the next working day"));
