@@ -246,7 +246,7 @@ impl Progress {
     }
 }
 
-fn resume_token(message: v1::ResumeToken) -> Result<Item, Failure> {
+pub(super) fn resume_token(message: v1::ResumeToken) -> Result<Item, Failure> {
     if (1..=TOKEN_BYTES_MAX).contains(&message.token.len()) {
         Ok(Item::ResumeToken(message.token))
     } else {

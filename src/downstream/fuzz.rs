@@ -2,7 +2,11 @@
 
 use prost::Message;
 
-use super::{Counts, answer, check::Progress, convert, describe};
+use super::{
+    Counts, answer,
+    check::{self, Progress},
+    convert, describe,
+};
 use crate::{
     domain::{Action, Ask, CategoryPurposes, Directive, DirectiveSource, IdentifierKind, Use, task::Field},
     proto::downstream::v1,
@@ -32,7 +36,7 @@ pub fn answered(data: &[u8]) {
         source: DirectiveSource::Default,
     };
     let field = Field { correction: 0, category: "invoices".to_owned(), field: "/name".to_owned() };
-    match which % 9 {
+    match which % 10 {
         0 => drop(v1::DescribeResponse::decode(bytes).map(|said| describe::capabilities("fuzz", said))),
         1 => {
             let wanted: Vec<IdentifierKind> = IdentifierKind::new("customer_id").into_iter().collect();
@@ -49,6 +53,7 @@ pub fn answered(data: &[u8]) {
             read::<v1::WithdrawConsentResponse>(bytes, &Ask::WithdrawConsent { categories: vec![purposes] });
         }
         8 => read::<v1::GetTaskResponse>(bytes, &Ask::Rectify { fields: vec![field] }),
+        9 => drop(v1::ResumeToken::decode(bytes).map(check::resume_token)),
         _ => {
             let ask = Ask::Object { categories: categories(), uses: vec![Use::DirectMarketing] };
             read::<v1::ObjectResponse>(bytes, &ask);

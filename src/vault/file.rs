@@ -42,7 +42,7 @@ pub struct RingFile {
 /// A ring that a provider has sealed.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Sealed {
+pub(super) struct Sealed {
     version: u32,
     sealed: String,
 }
@@ -138,7 +138,7 @@ impl RingFile {
         self.replace(&written).await
     }
 
-    fn sealed(text: &str) -> Option<Sealed> {
+    pub(super) fn sealed(text: &str) -> Option<Sealed> {
         serde_json::from_str::<Sealed>(text).ok().filter(|sealed| sealed.version == VERSION)
     }
 

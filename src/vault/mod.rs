@@ -7,6 +7,8 @@
 
 mod case_key;
 mod file;
+#[cfg(fuzzing)]
+pub mod fuzz;
 mod provider;
 mod ring;
 mod segment;

@@ -41,7 +41,7 @@ struct Answer {
 
 /// Either of them.
 #[derive(Deserialize)]
-struct Data {
+pub(super) struct Data {
     #[serde(default)]
     ciphertext: String,
     #[serde(default)]
@@ -76,10 +76,19 @@ impl Transit {
         if let Some(why) = why {
             return Err(failed(format!("{why} (HTTP {})", answer.code)));
         }
-        // serde's message may quote what came, and what came may be the ring: it is not passed on.
-        let parsed = serde_json::from_slice::<Answer>(&Zeroizing::new(answer.body.unwrap_or_default()));
-        parsed.map(|answer| answer.data).map_err(|_| failed("its answer is not understood".to_owned()))
+        let parsed = parsed(&Zeroizing::new(answer.body.unwrap_or_default()));
+        parsed.ok_or_else(|| failed("its answer is not understood".to_owned()))
     }
+}
+
+/// What an answer says. serde's message may quote what came, and what came may be the ring: it is not passed on.
+pub(super) fn parsed(body: &[u8]) -> Option<Data> {
+    serde_json::from_slice::<Answer>(body).ok().map(|answer| answer.data)
+}
+
+/// The ring that an answer brings.
+pub(super) fn plaintext(data: &Data) -> Option<Zeroizing<Vec<u8>>> {
+    STANDARD.decode(data.plaintext.as_bytes()).ok().map(Zeroizing::new)
 }
 
 #[async_trait]
@@ -102,8 +111,7 @@ impl Provider for Transit {
 
     async fn open(&self, sealed: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
         let data = self.ask("decrypt", &json!({ "ciphertext": sealed })).await?;
-        let plaintext = STANDARD.decode(data.plaintext.as_bytes()).map(Zeroizing::new);
-        plaintext.map_err(|_| Error::Provider {
+        plaintext(&data).ok_or_else(|| Error::Provider {
             key: self.key.clone(),
             why: "its answer is not base64".to_owned(),
         })

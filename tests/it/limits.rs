@@ -13,7 +13,7 @@ use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use tonic_types::StatusExt as _;
 
 use crate::{
-    abuse::Wire,
+    abuse::{END_HEADERS, HEADERS, Http, Wire, call, frame, framed},
     harness::{ADA, Builder, Held, World, assert_refused, called, metadata, opening, people_services, soon},
     puppet::{Fault, Method},
 };
@@ -181,6 +181,34 @@ async fn there_are_so_many_connections_and_no_more() {
         {}
     })
     .await;
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn headers_have_so_many_bytes_and_no_more() {
+    let world = Builder::new(people_services()).set("limits.header_bytes", "8192").start().await;
+    let http = Http::open(address(&world)).await;
+    let mut answers = Vec::new();
+    // The second is below the default and above what is configured.
+    for bytes in [6_000, 10_000] {
+        let request = http.post("/rightful.v1.CaseService/GetCase").header("x-padding", "x".repeat(bytes));
+        answers.push(http.send(request, &framed(&GetCaseRequest::default())).await);
+    }
+    assert_eq!(answers, ["INVALID_ARGUMENT BAD_REQUEST: case_id", "HTTP 431"]);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_connection_has_so_many_calls_under_way_and_no_more() {
+    let world = Builder::new(people_services()).set("limits.calls_per_connection", "4").start().await;
+    let begun = |at: u32| frame(HEADERS, END_HEADERS, 2 * at + 1, &call("CaseService/GetCase"));
+    let calls = |count: u32| (0..count).flat_map(begun).collect::<Vec<u8>>();
+    let mut within = Wire::begun(address(&world)).await;
+    within.send(&calls(4)).await;
+    assert_eq!(within.verdict().await, "goes on");
+    let mut beyond = Wire::begun(address(&world)).await;
+    beyond.send(&calls(5)).await;
+    assert_eq!(beyond.verdict().await, "RST_STREAM REFUSED_STREAM");
     world.finish().await;
 }
 

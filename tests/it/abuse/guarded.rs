@@ -27,7 +27,7 @@ pub async fn abused() -> Answers {
     let guarded = Guarded::with(settings, "").await;
     let token = guarded.token("well-behaved", &["desk", "privacy"]);
     let arena = Arena::new(&guarded.world);
-    let well_behaved = WellBehaved::start(&guarded.world, Some(token));
+    let well_behaved = WellBehaved::start(&guarded.world, Some(token)).await;
     handshakes(&arena).await;
     certificates(&arena, &guarded).await;
     tokens(&arena, &guarded).await;

@@ -14,8 +14,9 @@ mod printed;
 mod well_behaved;
 mod wire;
 
+pub use http::{Http, framed};
 pub use well_behaved::memory;
-pub use wire::Wire;
+pub use wire::{END_HEADERS, HEADERS, Wire, call, frame};
 
 use std::{
     collections::BTreeMap,
@@ -131,7 +132,7 @@ async fn in_clear() -> Answers {
     let builder = limits::CONFIGURED.iter().fold(builder, |builder, (key, value)| builder.set(key, value));
     let mut world = builder.start().await;
     let arena = Arena::new(&world);
-    let well_behaved = WellBehaved::start(&world, None);
+    let well_behaved = WellBehaved::start(&world, None).await;
     frames::beginnings(&arena).await;
     frames::frames(&arena).await;
     frames::headers(&arena).await;
