@@ -30,6 +30,7 @@ pub struct App {
     clock: Arc<dyn Clock>,
     limits: settings::Limits,
     grace: Duration,
+    web_origins: Vec<http::HeaderValue>,
     tls: Option<Arc<transport::ServerSide>>,
     auth: Option<Arc<Authenticator>>,
     /// How often the keys of the tokens' issuer are asked for.
@@ -90,6 +91,7 @@ impl App {
         let limits = settings::limits(&config);
         let settings = settings::engine_settings(&config);
         let grace = config.server.grace.unsigned_abs();
+        let web_origins = settings::web_origins(&config);
         let controller = export::Controller {
             name: config.controller.name,
             contact: config.controller.contact,
@@ -108,7 +110,7 @@ impl App {
         let kept = (ring_file, ring.clone());
         let engine = Engine::new(tools).await.context("cannot read what is known of the downstreams")?;
         engine.check_health().await.context("the database or the storage does not answer")?;
-        Ok(Self { engine, clock, limits, grace, tls, auth, keys_every, followed, ring: kept })
+        Ok(Self { engine, clock, limits, grace, web_origins, tls, auth, keys_every, followed, ring: kept })
     }
 
     /// Serves on the listener and sets the engine to work.
@@ -131,8 +133,8 @@ impl App {
             }
         });
         let settings::Limits { calls, pace, connections } = self.limits;
-        let (tls, auth) = (self.tls, self.auth);
-        let settings = grpc::Settings { now, limits: calls, pace, connections, tls, auth };
+        let (tls, auth, web_origins) = (self.tls, self.auth, self.web_origins);
+        let settings = grpc::Settings { now, limits: calls, pace, connections, tls, auth, web_origins };
         let server: JoinHandle<_> = tokio::spawn(grpc::serve(listener, self.engine, settings, shutdown));
         Ok(Running {
             address,

@@ -222,6 +222,12 @@ pub(super) fn limits(config: &Config) -> Limits {
     }
 }
 
+/// Origins, checked when the configuration was read, as headers name them.
+pub(super) fn web_origins(config: &Config) -> Vec<http::HeaderValue> {
+    let origins = config.server.web_origins.iter();
+    origins.filter_map(|origin| http::HeaderValue::from_str(origin).ok()).collect()
+}
+
 /// 0 calls a minute are no limit, and a burst of 0 is a second's worth.
 fn rate(per_minute: u32, burst: u32) -> Option<Rate> {
     let burst = if burst == 0 { (per_minute / 60).max(1) } else { burst };

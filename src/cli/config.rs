@@ -87,6 +87,7 @@ fn values(config: &Config) -> Vec<(String, String)> {
     let mut say = |key: &str, value: &dyn Display| values.push((key.to_owned(), value.to_string()));
     say("server.listen", &config.server.listen);
     say("server.grace", &format!("{:#}", config.server.grace));
+    say("server.web_origins", &config.server.web_origins.join(", "));
     server_tls(config, &mut say);
     auth(config.auth.as_ref(), &mut say);
     say("store.url", &without_password(&config.store.url));

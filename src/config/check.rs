@@ -12,6 +12,8 @@ use crate::domain::{Duplicates, Faults, breaker, retry};
 
 /// Names, paths and URLs are short; a longer one is a mistake.
 const TEXT_BYTES_MAX: usize = 1_024;
+/// Consoles of a company: one, and a few under test.
+const WEB_ORIGINS_MAX: usize = 20;
 /// The controller's texts stand in the head of every export.
 const CONTROLLER_BYTES_MAX: usize = 256;
 /// Past 100,000 attempts at `retry.longest` years have gone by, and so has every due time.
@@ -69,8 +71,30 @@ fn server(settings: &mut Settings) -> Server {
     Server {
         listen: settings.parsed("server.listen", default, rule),
         grace: settings.duration("server.grace", SECOND * 25, SignedDuration::from_millis(100)..=HOUR),
+        web_origins: web_origins(settings),
         tls: tls::server(settings),
     }
+}
+
+/// Each as a browser sends it (RFC 6454, 6.1): scheme, host, and the port unless it is the scheme's own.
+fn web_origins(settings: &mut Settings) -> Vec<String> {
+    let origins = settings.list("server.web_origins", WEB_ORIGINS_MAX);
+    for (index, origin) in origins.iter().enumerate() {
+        if !is_origin(origin) {
+            let rule = "must be https://host or https://host:port in lower case and nothing behind it; http for localhost only";
+            settings.fault(&format!("server.web_origins[{index}]"), rule);
+        }
+    }
+    origins
+}
+
+fn is_origin(text: &str) -> bool {
+    let Ok(uri) = text.parse::<http::Uri>() else { return false };
+    let (Some(scheme), Some(host)) = (uri.scheme_str(), uri.host()) else { return false };
+    let port = uri.port_u16().filter(|_| uri.port_u16() != Some(if scheme == "https" { 443 } else { 80 }));
+    let port = port.map(|port| format!(":{port}")).unwrap_or_default();
+    let is_safe = scheme == "https" || (scheme == "http" && host == "localhost");
+    is_safe && text == format!("{scheme}://{host}{port}").to_lowercase()
 }
 
 fn store(settings: &mut Settings) -> Store {

@@ -15,6 +15,8 @@ pub struct Server {
     /// From the signal to stop until everything has ended: calls and attempts that are under way may go on for as long.
     /// 100 ms to 1 h.
     pub grace: SignedDuration,
+    /// Origins whose web pages may call by gRPC-Web; with none there is no gRPC-Web.
+    pub web_origins: Vec<String>,
     /// What it serves with; absent: in clear, which has to be asked for and does not leave the machine.
     pub tls: Option<ServerTls>,
 }

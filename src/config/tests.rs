@@ -93,6 +93,27 @@ fn all_faults_are_named_at_once() {
 }
 
 #[test]
+fn origins_are_what_a_browser_sends() {
+    for good in ["https://console.example.com", "https://10.0.0.1:8443", "http://localhost:5173"] {
+        let config = from(&format!("[server]\nweb_origins = ['{good}']")).expect("it is one");
+        assert_eq!(config.server.web_origins, [good]);
+    }
+    for bad in [
+        "*",
+        "null",
+        "console.example.com",
+        "http://console.example.com",
+        "https://console.example.com/",
+        "https://Console.example.com",
+        "https://console.example.com:443",
+        "https://me@console.example.com",
+    ] {
+        let faults = fault_keys(&format!("[server]\nweb_origins = ['https://a.example', '{bad}']"));
+        assert_eq!(faults, ["server.web_origins[1]"], "{bad}");
+    }
+}
+
+#[test]
 fn downstreams_are_checked_one_by_one() {
     let text = "[[downstream]]\nname = 'billing'\nendpoint = 'ftp://billing:443'\n\
                 [[downstream]]\nname = 'billing'\nendpoint = 'http://billing:7001'\nparallel_calls = 'many'\n\

@@ -4,6 +4,7 @@
 
 mod access_service;
 mod admission;
+mod browser;
 mod bulk;
 mod caller;
 mod case_service;

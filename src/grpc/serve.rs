@@ -2,6 +2,7 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
+use http::HeaderValue;
 use jiff::Timestamp;
 use tokio::{net::TcpListener, sync::oneshot};
 use tonic::{
@@ -16,7 +17,7 @@ use tonic_reflection::server::Builder;
 use tower::layer::util::{Identity, Stack};
 
 use super::{
-    access_service, admission, case_service,
+    access_service, admission, browser, case_service,
     denials::Denials,
     downstream_service, hold_service,
     limits::{self, Limits},
@@ -107,6 +108,8 @@ pub struct Settings {
     pub tls: Option<Arc<transport::ServerSide>>,
     /// Tells who calls; absent: callers say it themselves.
     pub auth: Option<Arc<Authenticator>>,
+    /// Whose web pages may call, such as `https://console.example.com`.
+    pub web_origins: Vec<HeaderValue>,
 }
 
 /// Serves until `shutdown` completes. Then health says NOT_SERVING, no call is accepted any more, and those that run
@@ -119,7 +122,7 @@ pub async fn serve(
     settings: Settings,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), Error> {
-    let Settings { now, limits, pace, connections, tls, auth } = settings;
+    let Settings { now, limits, pace, connections, tls, auth, web_origins } = settings;
     let grace = limits.grace;
     let health = HealthReporter::new();
     let watched = engine.clone();
@@ -127,7 +130,8 @@ pub async fn serve(
     let limits = Arc::new(Limits::new(limits));
     let gate =
         admission::Layer::new((Arc::clone(&limits), pace), auth, Arc::clone(&denials), Arc::clone(&now));
-    let router = router(engine, (now, limits), gate, (&health, connections)).await;
+    let layers = (browser::layer(&web_origins), gate);
+    let router = router(engine, (now, limits), layers, (&health, connections)).await;
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     let incoming = transport::connections(incoming, tls, connections.limits);
     let (announce, draining) = oneshot::channel();
@@ -163,9 +167,9 @@ pub async fn serve(
 async fn router(
     engine: Engine,
     (now, limits): (Now, Arc<Limits>),
-    gate: admission::Layer,
+    (browser, gate): (browser::Layer, admission::Layer),
     (health, connections): (&HealthReporter, Connections),
-) -> Router<Stack<admission::Layer, Stack<rpc::Layer, Identity>>> {
+) -> Router<Stack<admission::Layer, Stack<rpc::Layer, Stack<browser::Layer, Identity>>>> {
     health.set_service_status("", ServingStatus::Serving).await;
     // The app has looked at both before it serves.
     set_health(health, Health { database: true, storage: true }).await;
@@ -178,6 +182,7 @@ async fn router(
     let downstreams = downstream_service::Service::new(engine);
     let bytes = connections.request_bytes;
     Server::builder()
+        .layer(browser)
         .layer(rpc::Layer)
         .layer(gate)
         .max_concurrent_streams(connections.calls)

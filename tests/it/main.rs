@@ -11,6 +11,7 @@ mod access;
 mod approval;
 mod attention;
 mod auth;
+mod browser;
 mod bulk;
 mod callers;
 mod canary;
