@@ -1,10 +1,43 @@
 #!/usr/bin/env python3
-"""What schemas cannot see in a rendered chart. Takes the rendered file, and where to write the configuration in it."""
+"""What Kubernetes' own schemas cannot see in a rendered chart: other people's kinds, and what objects say of each other.
 
+Takes the rendered file, and where to write the configuration in it. With the words `refuses KIND PATH VALUE` behind them, PATH of
+that kind is set to VALUE (YAML), and it has to be refused for its schema.
+"""
+
+import json
 import pathlib
 import sys
 
+import jsonschema
 import yaml
+
+SCHEMAS = pathlib.Path(__file__).parent.parent / "helm/rightful/tests/schemas"
+
+
+def custom(objects):
+    """The objects of kinds that Kubernetes does not bring: their groups have a dot and are not its own."""
+    for each in objects:
+        group = each["apiVersion"].rpartition("/")[0]
+        if "." in group and not group.endswith(".k8s.io") or group == "gateway.networking.k8s.io":
+            yield each
+
+
+def mistakes(each):
+    version = each["apiVersion"].rpartition("/")[2]
+    file = SCHEMAS / f"{each['kind'].lower()}_{version}.json"
+    assert file.exists(), f"{each['kind']} {version} has no schema: {SCHEMAS / 'README.md'} says where they come from"
+    validator = jsonschema.Draft202012Validator(json.loads(file.read_text()))
+    return [f"{each['kind']} {mistake.json_path}: {mistake.message}" for mistake in validator.iter_errors(each)]
+
+
+def spoiled(each, path, value):
+    *parents, last = [int(part) if part.isdigit() else part for part in path.split(".")]
+    at = each
+    for part in parents:
+        at = at[part]
+    at[last] = yaml.safe_load(value)
+    return each
 
 
 def pods(objects):
@@ -17,6 +50,13 @@ def pods(objects):
 
 def main():
     objects = [each for each in yaml.safe_load_all(pathlib.Path(sys.argv[1]).read_text()) if each]
+    if sys.argv[3:]:
+        [_, kind, path, value] = sys.argv[3:]
+        found = [mistake for each in objects if each["kind"] == kind for mistake in mistakes(spoiled(each, path, value))]
+        assert found, f"{kind} with {path}: {value} is taken"
+        return
+    found = [mistake for each in custom(objects) for mistake in mistakes(each)]
+    assert not found, "\n".join(found)
     by_kind = {}
     for each in objects:
         by_kind.setdefault(each["kind"], []).append(each)
