@@ -2,6 +2,8 @@
 # OCI registry whose files are there and says its address in $registry, until the script ends.
 # shellcheck shell=bash
 
+source scripts/debian.sh
+
 helm_in() {
   [ -x "$1/helm/helm" ] && [ -x "$1/helm3/helm/helm" ] && return
   mkdir -p "$1/helm3"
@@ -17,13 +19,7 @@ helm_in() {
 }
 
 registry_in() {
-  mkdir -p "$1"
-  (
-    cd "$1"
-    [ -x usr/bin/docker-registry ] && exit
-    apt-get download -q docker-registry >/dev/null 2>&1 || { apt-get update -q >/dev/null && apt-get download -q docker-registry >/dev/null; }
-    dpkg -x docker-registry_*.deb .
-  )
+  debian_into "$1" docker-registry
   rm -rf "$1/files"
   registry="127.0.0.1:$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')"
   printf 'version: 0.1\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: "%s"}\n' "$PWD/$1/files" "$registry" >"$1/registry.yml"

@@ -125,6 +125,13 @@ async function main([server, email, file]: string[]): Promise<void> {
   const sha256 = digest.digest("hex");
   if (sha256 !== info.sha256) throw new Error("the export is not what the server made");
   console.log("export", written, "bytes", sha256);
+
+  // What a mistake looks like: which field, and what would be right. Its ErrorInfo and BadRequest are in the metadata's
+  // grpc-status-details-bin, a google.rpc.Status.
+  const mistake = await new Promise<grpc.ServiceError>((done) =>
+    cases.OpenCase({ request_id: "bad", right: "RIGHT_ACCESS" }, (error: grpc.ServiceError) => done(error)),
+  );
+  console.log("mistake", grpc.status[mistake.code], mistake.details);
   cases.close();
 }
 
