@@ -1,5 +1,6 @@
 # Sourced by checks that need a whole running rightful: `running_demo BINARY WORK` starts the demo in WORK, keeps it up until the
-# script ends, and sets `server`, `billing` (HOST:PORT) and `email` (somebody who has not been forgotten).
+# script ends, and sets `server` (HOST:PORT), `downstreams` (its three, as a configuration has them) and `email` (somebody who has
+# not been forgotten).
 # shellcheck shell=bash
 
 started=()
@@ -24,7 +25,7 @@ running_demo() {
   started+=($!)
   until_it "the demo" grep -q "case list" "$work/demo.txt"
   server=$(sed -n 's/.*grpcurl -plaintext \([0-9.:]*\) list.*/\1/p' "$work/demo.txt")
-  billing=$(sed -n 's/.*grpcurl -plaintext \([0-9.:]*\) rightful.downstream.*/\1/p' "$work/demo.txt")
+  downstreams=$(sed -n 's/^  \(billing\|marketing\|analytics\) *\(http[^ ]*\) .*/[[downstream]]\nname = "\1"\nendpoint = "\2"/p' "$work/demo.txt")
   email=$(sed -n 's/.*"kind": "email", "value": "\([^"]*\)".*/\1/p' "$work/demo.txt")
-  test -n "$server" -a -n "$billing" -a -n "$email"
+  test -n "$server" -a "$(grep -c endpoint <<<"$downstreams")" = 3 -a -n "$email"
 }

@@ -1,5 +1,6 @@
 //! The only room that sees all others: build, start, drain.
 
+mod counters;
 mod ring;
 mod settings;
 
@@ -83,7 +84,8 @@ impl App {
         let called = config.downstreams.iter().filter(|downstream| downstream.manual.is_none());
         let registry = Registry::new(called.map(settings::downstream_settings).collect(), now)?;
         let own = tls.iter().map(|tls| Arc::clone(tls) as Arc<dyn transport::Reload>);
-        let followed = own.chain(registry.followed().iter().cloned()).collect();
+        let followed: Vec<_> = own.chain(registry.followed().iter().cloned()).collect();
+        counters::begin(&config, &followed);
         let followed = (followed, config.reload_every.unsigned_abs());
         let by_hand = |entry: &crate::config::Downstream| Some((entry.name.clone(), entry.manual.clone()?));
         let registry = registry.with_manual(config.downstreams.iter().filter_map(by_hand).collect());

@@ -11,47 +11,48 @@ use opentelemetry::{
     metrics::{Counter, Gauge, Histogram, Meter},
 };
 
-use super::declared as d;
+use super::{declared as d, zero};
 
 /// The only protocol of ours (OpenTelemetry's semantic conventions for RPC).
 const GRPC: (&str, &str) = ("rpc.system.name", "grpc");
 
-struct Instruments {
+pub(super) struct Instruments {
     server_calls: Histogram<f64>,
     client_calls: Histogram<f64>,
-    refused: Counter<u64>,
-    opened: Counter<u64>,
+    pub(super) refused: Counter<u64>,
+    pub(super) opened: Counter<u64>,
     open: Gauge<f64>,
     settled: Counter<u64>,
     due_soon: Gauge<f64>,
     overdue: Gauge<f64>,
-    deadlines_missed: Counter<u64>,
+    pub(super) deadlines_missed: Counter<u64>,
     attempts: Counter<u64>,
     attempt_seconds: Histogram<f64>,
     waiting: Gauge<f64>,
     oldest_waiting: Gauge<f64>,
     needs_attention: Gauge<f64>,
-    breaker: Gauge<f64>,
-    leases_lost: Counter<u64>,
+    pub(super) breaker: Gauge<f64>,
+    pub(super) leases_lost: Counter<u64>,
     transactions: Counter<u64>,
     transaction_seconds: Histogram<f64>,
     storage_seconds: Histogram<f64>,
-    outage: Gauge<f64>,
-    collected: Counter<u64>,
-    served: Counter<u64>,
-    notices_sent: Counter<u64>,
+    pub(super) outage: Gauge<f64>,
+    pub(super) collected: Counter<u64>,
+    pub(super) served: Counter<u64>,
+    pub(super) notices_sent: Counter<u64>,
     notices_waiting: Gauge<f64>,
     certificate_valid_until: Gauge<f64>,
-    certificates_reloaded: Counter<u64>,
-    handshakes_failed: Counter<u64>,
-    connections_closed: Counter<u64>,
-    keys_fetched: Counter<u64>,
-    rewrapped: Counter<u64>,
+    pub(super) certificates_reloaded: Counter<u64>,
+    pub(super) handshakes_failed: Counter<u64>,
+    pub(super) connections_closed: Counter<u64>,
+    pub(super) keys_fetched: Counter<u64>,
+    pub(super) rewrapped: Counter<u64>,
     denied: Counter<u64>,
 }
 
 /// Made at the first use, which is after [`super::start`] has set the provider. Without one they count nothing.
-static INSTRUMENTS: LazyLock<Instruments> = LazyLock::new(|| Instruments::new(&global::meter("rightful")));
+pub(super) static INSTRUMENTS: LazyLock<Instruments> =
+    LazyLock::new(|| Instruments::new(&global::meter("rightful")));
 
 impl Instruments {
     fn new(meter: &Meter) -> Self {
@@ -91,7 +92,7 @@ impl Instruments {
     }
 }
 
-fn label(name: &'static str, value: impl Into<std::borrow::Cow<'static, str>>) -> KeyValue {
+pub(super) fn label(name: &'static str, value: impl Into<std::borrow::Cow<'static, str>>) -> KeyValue {
     KeyValue::new(name, value.into())
 }
 
@@ -176,6 +177,7 @@ pub fn lease_lost() {
 
 /// A call was refused because of this limit.
 pub fn refused(limit: &'static str) {
+    debug_assert!(zero::LIMITS_OF_CALLS.contains(&limit), "{limit} does not begin at 0");
     INSTRUMENTS.refused.add(1, &[label("limit", limit)]);
 }
 
@@ -267,6 +269,7 @@ pub fn handshake_failed(reason: &'static str) {
 
 /// A connection of a caller was refused or ended because of this limit.
 pub fn connection_closed(limit: &'static str) {
+    debug_assert!(zero::LIMITS_OF_CONNECTIONS.contains(&limit), "{limit} does not begin at 0");
     INSTRUMENTS.connections_closed.add(1, &[label("limit", limit)]);
 }
 

@@ -14,6 +14,7 @@ pub mod probe;
 mod scrape;
 mod start;
 pub mod trace;
+pub mod zero;
 
 pub use exporters::{Otlp, Protocol};
 pub use outage::{Outage, chain};

@@ -220,6 +220,18 @@ async fn a_scrape_shows_what_happened_in_the_format_of_prometheus() {
     assert!(of("rightful_collected_bytes_total", &["downstream=\"billing\""]) > 0.0, "{body}");
     assert!(of("rightful_store_transactions_total", &["outcome=\"committed\""]) >= 1.0, "{body}");
     assert!(of("rightful_task_attempt_duration_seconds_count", &[]) >= 4.0, "{body}");
+    // Prometheus sees growth only from a value that it knew: what has not happened is there as 0.
+    for nothing in [
+        "rightful_deadlines_missed_total{kind=\"respond\",regime=\"gdpr\"",
+        "rightful_calls_refused_total{limit=\"callers\"",
+        "rightful_connections_closed_total{limit=\"preface_timeout\"",
+        "rightful_outage{",
+        "rightful_leases_lost_total",
+        "rightful_cases_opened_total{",
+    ] {
+        let told = series.iter().find(|(key, value)| key.starts_with(nothing) && **value == 0.0);
+        assert!(told.is_some(), "{nothing}: {body}");
+    }
     let names: BTreeSet<&str> = series.keys().filter_map(|key| key.split('{').next()).collect();
     assert!(names.contains("target_info"), "{names:?}");
     let declared: BTreeSet<String> = declared::ALL.iter().map(Declared::prometheus).collect();

@@ -37,8 +37,9 @@ fn the_printed_metrics_are_those_of_the_code() {
          of a label is an underscore, and a histogram has `_bucket`, `_sum` and `_count`. `target_info` carries what the \
          process says of itself (`service_version`, `service_instance_id`, and what `OTEL_RESOURCE_ATTRIBUTES` adds).\n\n\
          What is counted every minute or over the whole database (`rightful.cases.open`, `…due_soon`, `…overdue`, \
-         `rightful.tasks.*`) is told by each replica alike: take `max`, not `sum`. A metric that has not been measured yet has \
-         no series. Exemplars are not written: the SDK (opentelemetry 0.33) has no way to.\n\n{}",
+         `rightful.tasks.*`) is told by each replica alike: take `max`, not `sum`. Counters whose \
+         labels are known beforehand begin at 0, so that an alert sees their first event; what else has not been measured yet \
+         has no series. Exemplars are not written: the SDK (opentelemetry 0.33) has no way to.\n\n{}",
         declared::table()
     );
     printed::compare("docs/metrics.md", &text);
