@@ -2,6 +2,7 @@
 # OCI registry whose files are there and says its address in $registry, until the script ends.
 # shellcheck shell=bash
 
+source scripts/certificates.sh
 source scripts/debian.sh
 
 helm_in() {
@@ -21,7 +22,7 @@ helm_in() {
 registry_in() {
   debian_into "$1" docker-registry
   rm -rf "$1/files"
-  registry="127.0.0.1:$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')"
+  registry="127.0.0.1:$(free_port)"
   printf 'version: 0.1\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: "%s"}\n' "$PWD/$1/files" "$registry" >"$1/registry.yml"
   "$1/usr/bin/docker-registry" serve "$1/registry.yml" >"$1/registry.log" 2>&1 &
   # shellcheck disable=SC2064 # this one, not what the variable is then
