@@ -7,7 +7,7 @@
 use super::metrics::{INSTRUMENTS, label};
 
 /// Limits that a call is refused because of.
-pub(super) const LIMITS_OF_CALLS: [&str; 11] = [
+pub(super) const LIMITS_OF_CALLS: [&str; 12] = [
     "answer_idle",
     "call_timeout",
     "callers",
@@ -18,12 +18,13 @@ pub(super) const LIMITS_OF_CALLS: [&str; 11] = [
     "opens_waiting",
     "request_bytes",
     "request_idle",
+    "streams",
     "streams_per_caller",
 ];
 
 /// Limits that a connection is refused or ended because of.
-pub(super) const LIMITS_OF_CONNECTIONS: [&str; 4] =
-    ["connection_age_grace", "connections_per_peer", "control_frames", "preface_timeout"];
+pub(super) const LIMITS_OF_CONNECTIONS: [&str; 5] =
+    ["connection_age_grace", "connections", "connections_per_peer", "control_frames", "preface_timeout"];
 
 /// What is known of a configuration before anything happens.
 #[derive(Debug)]
