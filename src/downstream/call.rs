@@ -122,6 +122,6 @@ impl Drop for Call {
         {
             self.span.record("otel.status_code", "ERROR");
         }
-        metrics::client_call(&self.downstream, self.method, ended, self.since.elapsed());
+        metrics::client_call(&self.downstream, self.method, ended, self.since.elapsed(), &self.span);
     }
 }

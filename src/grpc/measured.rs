@@ -48,7 +48,7 @@ impl Drop for Measured {
         if code::is_servers_fault(ended) {
             self.span.record("otel.status_code", "ERROR");
         }
-        metrics::server_call(self.method, ended, self.since.elapsed());
+        metrics::server_call(self.method, ended, self.since.elapsed(), &self.span);
     }
 }
 

@@ -7,6 +7,8 @@ use std::fmt::Write as _;
 
 use opentelemetry::metrics::{Counter, Gauge, Histogram, Meter};
 
+use super::exemplar::Traced;
+
 /// Bounds of buckets in seconds: from an insert without a disk to one that waited for a lock.
 const SHORT: &[f64] = &[0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10.0];
 /// Bounds of buckets in seconds: from a lookup to a collection that takes an hour.
@@ -144,6 +146,10 @@ impl Declared {
     pub(super) fn histogram(&self, meter: &Meter) -> Histogram<f64> {
         let builder = meter.f64_histogram(self.name).with_description(self.meaning).with_unit(self.unit);
         builder.with_boundaries(self.bounds.to_vec()).build()
+    }
+
+    pub(super) fn traced(&self, meter: &Meter) -> Traced {
+        Traced::new(self.prometheus(), self.histogram(meter), self.bounds)
     }
 }
 

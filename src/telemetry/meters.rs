@@ -4,7 +4,7 @@ use opentelemetry::global;
 use opentelemetry_sdk::{Resource, metrics::SdkMeterProvider};
 
 use super::{
-    exporters,
+    exemplar, exporters,
     scrape::Scrape,
     start::{Error, Settings},
 };
@@ -21,19 +21,25 @@ pub(super) fn start(settings: &Settings, resource: Resource) -> Result<Option<Me
     if settings.otlp.is_none() && settings.metrics_listen.is_none() {
         return Ok(None);
     }
+    if settings.metrics_listen.is_some() {
+        exemplar::want();
+    }
     let mut builder = SdkMeterProvider::builder().with_resource(resource);
     if let Some(otlp) = &settings.otlp {
         builder = builder.with_periodic_exporter(exporters::metrics(otlp)?);
     }
-    let mut scrape = None;
-    if let Some(address) = settings.metrics_listen {
-        let registry = prometheus::Registry::new();
-        let exporter = opentelemetry_prometheus::exporter().with_registry(registry.clone()).build()?;
-        builder = builder.with_reader(exporter);
-        let listening = Scrape::start(address, registry);
-        scrape = Some(listening.map_err(|source| Error::Listen { address, source })?);
+    let registry = prometheus::Registry::new();
+    if settings.metrics_listen.is_some() {
+        // All is of one scope, which would be one more label of each series that says nothing.
+        let exporter = opentelemetry_prometheus::exporter().scope_info_enabled(false);
+        builder = builder.with_reader(exporter.with_registry(registry.clone()).build()?);
     }
     let provider = builder.build();
     global::set_meter_provider(provider.clone());
+    // The provider has to be there before somebody scrapes: whoever comes first makes the instruments.
+    let listening = settings
+        .metrics_listen
+        .map(|address| Scrape::start(address, registry).map_err(|source| Error::Listen { address, source }));
+    let scrape = listening.transpose()?;
     Ok(Some(Meters { provider, scrape }))
 }

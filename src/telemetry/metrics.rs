@@ -11,14 +11,16 @@ use opentelemetry::{
     metrics::{Counter, Gauge, Histogram, Meter},
 };
 
-use super::{declared as d, zero};
+use tracing::Span;
+
+use super::{declared as d, exemplar::Traced, zero};
 
 /// The only protocol of ours (OpenTelemetry's semantic conventions for RPC).
 const GRPC: (&str, &str) = ("rpc.system.name", "grpc");
 
 pub(super) struct Instruments {
-    server_calls: Histogram<f64>,
-    client_calls: Histogram<f64>,
+    server_calls: Traced,
+    client_calls: Traced,
     pub(super) refused: Counter<u64>,
     pub(super) opened: Counter<u64>,
     open: Gauge<f64>,
@@ -27,7 +29,7 @@ pub(super) struct Instruments {
     overdue: Gauge<f64>,
     pub(super) deadlines_missed: Counter<u64>,
     attempts: Counter<u64>,
-    attempt_seconds: Histogram<f64>,
+    attempt_seconds: Traced,
     waiting: Gauge<f64>,
     oldest_waiting: Gauge<f64>,
     needs_attention: Gauge<f64>,
@@ -57,8 +59,8 @@ pub(super) static INSTRUMENTS: LazyLock<Instruments> =
 impl Instruments {
     fn new(meter: &Meter) -> Self {
         Self {
-            server_calls: d::SERVER_CALLS.histogram(meter),
-            client_calls: d::CLIENT_CALLS.histogram(meter),
+            server_calls: d::SERVER_CALLS.traced(meter),
+            client_calls: d::CLIENT_CALLS.traced(meter),
             refused: d::REFUSED.counter(meter),
             opened: d::OPENED.counter(meter),
             open: d::OPEN.gauge(meter),
@@ -67,7 +69,7 @@ impl Instruments {
             overdue: d::OVERDUE.gauge(meter),
             deadlines_missed: d::DEADLINES_MISSED.counter(meter),
             attempts: d::ATTEMPTS.counter(meter),
-            attempt_seconds: d::ATTEMPT_SECONDS.histogram(meter),
+            attempt_seconds: d::ATTEMPT_SECONDS.traced(meter),
             waiting: d::WAITING.gauge(meter),
             oldest_waiting: d::OLDEST_WAITING.gauge(meter),
             needs_attention: d::NEEDS_ATTENTION.gauge(meter),
@@ -90,6 +92,11 @@ impl Instruments {
             denied: d::DENIED.counter(meter),
         }
     }
+
+    /// Those that have exemplars.
+    pub(super) const fn traced(&self) -> [&Traced; 3] {
+        [&self.server_calls, &self.client_calls, &self.attempt_seconds]
+    }
 }
 
 pub(super) fn label(name: &'static str, value: impl Into<std::borrow::Cow<'static, str>>) -> KeyValue {
@@ -102,25 +109,24 @@ const fn number(count: u64) -> f64 {
     count as f64
 }
 
-/// A call to this method (`rightful.v1.CaseService/OpenCase`) was answered with this code (`OK`, `NOT_FOUND`).
-pub fn server_call(method: &str, code: &'static str, took: Duration) {
-    let labels = [
-        label(GRPC.0, GRPC.1),
-        label("rpc.method", method.to_owned()),
-        label("rpc.response.status_code", code),
-    ];
-    INSTRUMENTS.server_calls.record(took.as_secs_f64(), &labels);
+/// A call to this method (`rightful.v1.CaseService/OpenCase`) was answered with this code (`OK`, `NOT_FOUND`)
+/// after `took`, which `span` is of.
+pub fn server_call(method: &'static str, code: &'static str, took: Duration, span: &Span) {
+    let labels =
+        [label(GRPC.0, GRPC.1), label("rpc.method", method), label("rpc.response.status_code", code)];
+    INSTRUMENTS.server_calls.record(took, &labels, span);
 }
 
-/// A downstream answered a call to this method with this code, or did not in time (`TIMEOUT`).
-pub fn client_call(downstream: &str, method: &'static str, code: &'static str, took: Duration) {
+/// A downstream answered a call to this method with this code, or did not in time (`TIMEOUT`);
+/// `span` is of the call.
+pub fn client_call(downstream: &str, method: &'static str, code: &'static str, took: Duration, span: &Span) {
     let labels = [
         label(GRPC.0, GRPC.1),
         label("rpc.method", method),
         label("rpc.response.status_code", code),
         label("downstream", downstream.to_owned()),
     ];
-    INSTRUMENTS.client_calls.record(took.as_secs_f64(), &labels);
+    INSTRUMENTS.client_calls.record(took, &labels, span);
 }
 
 /// A transaction of this name ended: `committed`, `repeated` (it will be tried again) or `failed`.
@@ -142,10 +148,11 @@ pub fn storage_operation(operation: &'static str, worked: bool, took: Duration) 
         .record(took.as_secs_f64(), &[label("operation", operation), label("outcome", outcome)]);
 }
 
-/// An attempt at a task ended: `done`, `refused`, or the reason why it brought nothing.
+/// An attempt at a task ended: `done`, `refused`, or the reason why it brought nothing. The current
+/// span is of it.
 pub fn attempt(downstream: &str, kind: &'static str, outcome: &'static str, took: Duration) {
     let who = [label("downstream", downstream.to_owned()), label("kind", kind)];
-    INSTRUMENTS.attempt_seconds.record(took.as_secs_f64(), &who);
+    INSTRUMENTS.attempt_seconds.record(took, &who, &Span::current());
     let [downstream, kind] = who;
     INSTRUMENTS.attempts.add(1, &[downstream, kind, label("outcome", outcome)]);
 }

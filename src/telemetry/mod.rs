@@ -6,9 +6,11 @@
 
 pub mod code;
 pub mod declared;
+mod exemplar;
 mod exporters;
 mod meters;
 pub mod metrics;
+mod openmetrics;
 mod outage;
 pub mod probe;
 mod scrape;

@@ -1,4 +1,4 @@
-//! `GET /metrics` for a Prometheus server, `GET /livez` and `GET /readyz` for Kubernetes. The only home of axum and prometheus.
+//! `GET /metrics` for a Prometheus server, `GET /livez` and `GET /readyz` for Kubernetes. The only home of axum.
 
 use std::{
     io,
@@ -11,12 +11,15 @@ use std::{
 use axum::{
     Router,
     extract::State,
-    http::{StatusCode, header::CONTENT_TYPE},
+    http::{
+        HeaderMap, StatusCode,
+        header::{ACCEPT, CONTENT_TYPE},
+    },
     response::{IntoResponse, Response},
     routing::get,
     serve::Listener,
 };
-use prometheus::{Encoder as _, Registry, TEXT_FORMAT, TextEncoder};
+use prometheus::{Registry, TEXT_FORMAT, TextEncoder};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
@@ -24,7 +27,7 @@ use tokio::{
 };
 use tokio_util::task::AbortOnDropHandle;
 
-use super::probe;
+use super::{openmetrics, probe};
 
 /// Connections at once: a scraper needs one, and so does the kubelet. Others wait in the kernel's queue, and take no memory of ours.
 const CONNECTIONS_MAX: usize = 16;
@@ -72,11 +75,19 @@ async fn ready() -> (StatusCode, String) {
     (code, format!("{}\n", state.as_str()))
 }
 
-/// All metrics as they are now, in the text format.
-async fn answer(State(registry): State<Registry>) -> Response {
-    let mut text = Vec::new();
-    match TextEncoder::new().encode(&registry.gather(), &mut text) {
-        Ok(()) => ([(CONTENT_TYPE, TEXT_FORMAT)], text).into_response(),
+/// All metrics as they are now: with exemplars for whoever accepts OpenMetrics, in the older text format for others.
+async fn answer(State(registry): State<Registry>, headers: HeaderMap) -> Response {
+    let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let written = if accepted.into_iter().any(|value| value.contains(openmetrics::MEDIA_TYPE)) {
+        openmetrics::text(&registry)
+            .map(|text| (openmetrics::CONTENT_TYPE, text))
+            .map_err(|error| error.to_string())
+    } else {
+        let text = TextEncoder::new().encode_to_string(&registry.gather());
+        text.map(|text| (TEXT_FORMAT, text)).map_err(|error| error.to_string())
+    };
+    match written {
+        Ok((format, text)) => ([(CONTENT_TYPE, format)], text).into_response(),
         Err(error) => {
             tracing::error!(%error, "the metrics cannot be written down");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()

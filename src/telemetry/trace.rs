@@ -20,6 +20,13 @@ pub fn current() -> Option<String> {
     carrier.0
 }
 
+/// The id of the trace that `span` is in, if that is recorded.
+pub(super) fn sampled(span: &Span) -> Option<String> {
+    let context = span.context();
+    let of = context.span().span_context().clone();
+    of.is_sampled().then(|| of.trace_id().to_string())
+}
+
 /// Makes `span` a child of the span that `traceparent` names. Has to happen before the span is entered for the first
 /// time. A text that is not a valid `traceparent` is ignored, as the standard asks: the span then begins a new trace.
 pub fn continue_from(span: &Span, traceparent: &str) {

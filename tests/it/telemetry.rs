@@ -15,7 +15,7 @@ use rightful::{
 };
 
 use crate::{
-    harness::{ADA, Builder, Collector, World, attribute, get, opening, people_services, soon},
+    harness::{ADA, Builder, Collector, World, attribute, get, get_as, opening, people_services, soon},
     puppet::{Fault, Method},
 };
 
@@ -243,6 +243,60 @@ async fn a_scrape_shows_what_happened_in_the_format_of_prometheus() {
     assert!(!body.contains("ada@") && !body.contains(&case.case_id), "labels are names of a closed list");
     let (head, _) = get(&world.metrics(), "/").await;
     assert!(head.starts_with("HTTP/1.1 404"), "{head}");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn whoever_wants_openmetrics_gets_the_traces_of_what_was_measured() {
+    let listen = Builder::new(people_services()).binary().set("telemetry.metrics_listen", "\"127.0.0.1:0\"");
+    let world = listen.start().await;
+    let case = open_traced(&world).await;
+    world.settled(&case.case_id).await;
+    let (_, plain) = get(&world.metrics(), "/metrics").await;
+    assert!(!plain.contains(TRACE), "the older format has no place for it: {plain}");
+    // What a Prometheus sends.
+    let accept = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.1";
+    let (head, body) = get_as(&world.metrics(), "/metrics", accept).await;
+    assert!(head.contains("application/openmetrics-text; version=1.0.0; charset=utf-8"), "{head}");
+    let lines = body.strip_suffix("# EOF\n").expect("it is whole");
+    let mut exemplars = Vec::new();
+    let mut names = BTreeSet::new();
+    for line in lines.lines().filter(|line| !line.starts_with("# ")) {
+        let (series, exemplar) =
+            line.split_once(" # ").map_or((line, None), |(series, of)| (series, Some(of)));
+        names.insert(series.split(['{', ' ']).next().expect("there is a first"));
+        if let Some(exemplar) = exemplar {
+            // It is no more than the trace, the value and the time.
+            let words: Vec<&str> = exemplar.split(' ').collect();
+            let [labels, value, at] = words[..] else { panic!("{line}") };
+            assert_eq!(
+                labels,
+                format!("{{trace_id=\"{TRACE}\"}}"),
+                "only the caller's trace is recorded: {line}"
+            );
+            assert!(value.parse::<f64>().is_ok() && at.parse::<f64>().is_ok(), "{line}");
+            exemplars.push(series);
+        }
+    }
+    for of in [
+        ("rpc_server_call_duration_seconds_bucket", "rpc_method=\"rightful.v1.CaseService/OpenCase\""),
+        ("rpc_client_call_duration_seconds_bucket", "downstream=\"billing\""),
+        ("rightful_task_attempt_duration_seconds_bucket", "kind=\"collect\""),
+    ] {
+        let found = exemplars.iter().any(|series| series.starts_with(of.0) && series.contains(of.1));
+        assert!(found, "{of:?} has no exemplar: {body}");
+    }
+    // It is the same otherwise: nothing is missing, nothing has another name.
+    let told = series(&plain);
+    let plain: BTreeSet<&str> = told.keys().map(|key| key.split('{').next().unwrap_or(key)).collect();
+    assert_eq!(names, plain);
+    for line in [
+        "# TYPE target info",
+        "# TYPE rightful_cases_opened counter",
+        "rightful_cases_opened_total{right=\"access\"} 1.0",
+    ] {
+        assert!(lines.lines().any(|had| had == line), "{line}: {body}");
+    }
     world.finish().await;
 }
 

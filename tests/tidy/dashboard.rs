@@ -72,7 +72,7 @@ fn panel(metric: &Declared, id: usize, (x, y): (usize, usize)) -> Value {
         "gridPos": { "h": PANEL.1, "w": PANEL.0, "x": x, "y": y },
         "fieldConfig": { "defaults": { "unit": unit, "min": 0 }, "overrides": [] },
         "options": { "legend": { "displayMode": "list", "placement": "bottom" } },
-        "targets": [{ "refId": "A", "expr": expression(metric) }],
+        "targets": [{ "refId": "A", "expr": expression(metric), "exemplar": metric.kind == Kind::Histogram }],
     })
 }
 

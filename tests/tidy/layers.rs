@@ -98,8 +98,8 @@ const FRAMEWORKS: [Framework; 12] = [
         tests: &["telemetry"],
     },
     Framework {
-        name: "the scrape endpoint (axum, prometheus)",
-        is: |path| path[0] == "axum" || path[0] == "prometheus",
+        name: "the scrape endpoint (axum, prometheus, prometheus_client)",
+        is: |path| matches!(path[0].as_str(), "axum" | "prometheus" | "prometheus_client"),
         code: &["telemetry"],
         tests: &["telemetry"],
     },

@@ -39,7 +39,12 @@ fn the_printed_metrics_are_those_of_the_code() {
          What is counted every minute or over the whole database (`rightful.cases.open`, `…due_soon`, `…overdue`, \
          `rightful.tasks.*`) is told by each replica alike: take `max`, not `sum`. Counters whose \
          labels are known beforehand begin at 0, so that an alert sees their first event; what else has not been measured yet \
-         has no series. Exemplars are not written: the SDK (opentelemetry 0.33) has no way to.\n\n{}",
+         has no series.\n\n\
+         A scraper that accepts `application/openmetrics-text`, as Prometheus does, gets OpenMetrics 1.0, where the buckets of \
+         `rpc.server.call.duration`, `rpc.client.call.duration` and `rightful.task.attempt.duration` name the trace of the latest \
+         that fell into them, if it is recorded (`telemetry.sample_ratio`, or its caller wanted it): their exemplar. Prometheus \
+         keeps them with `--enable-feature=exemplar-storage`, and the dashboard asks for them. Whoever accepts no OpenMetrics \
+         gets the older text format, and whoever is pushed to over OTLP the same metrics, both without exemplars.\n\n{}",
         declared::table()
     );
     printed::compare("docs/metrics.md", &text);

@@ -35,7 +35,7 @@ pub use database::Database;
 pub use held::Held;
 pub use issuer::{AUDIENCE, Issuer, Signer};
 pub use receiver::{Received, Receiver, Reply, by_id};
-pub use scrape::get;
+pub use scrape::{get, get_as};
 pub use status::{assert_refused, fields, metadata};
 pub use subjects::{ADA, ada, people_services};
 pub use transit::{TOKEN, Transit};
