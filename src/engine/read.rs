@@ -11,8 +11,7 @@ use crate::{
 impl Engine {
     /// One case with its tasks.
     pub async fn case(&self, id: CaseId) -> Result<CaseView, Error> {
-        let stored = self.stored(id).await?;
-        let tasks = self.0.store.tasks(id).await?;
+        let (stored, tasks) = self.0.store.case_with_tasks(id).await?.ok_or_else(|| missing(id))?;
         Ok(CaseView { tasks, ..view(stored) })
     }
 
@@ -62,9 +61,12 @@ impl Engine {
     }
 
     pub(super) async fn stored(&self, id: CaseId) -> Result<StoredCase, Error> {
-        let missing = || Error::NotFound { resource: "case", id: id.to_string() };
-        self.0.store.case(id).await?.ok_or_else(missing)
+        self.0.store.case(id).await?.ok_or_else(|| missing(id))
     }
+}
+
+fn missing(id: CaseId) -> Error {
+    Error::NotFound { resource: "case", id: id.to_string() }
 }
 
 fn view(stored: StoredCase) -> CaseView {

@@ -6,12 +6,18 @@ use jiff::Timestamp;
 use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _};
 use uuid::Uuid;
 
-use super::{Error, Store, convert, entity::task};
+use super::{
+    Error, Store, StoredCase, convert,
+    entity::{case, task},
+};
 use crate::domain::{CaseId, Task, TaskId, TaskState};
 
 /// The states in which a task still waits for its downstream.
 const OPEN: [TaskState; 4] =
     [TaskState::Blocked, TaskState::Pending, TaskState::Working, TaskState::Verifying];
+
+/// Times that a case is read whose tasks change meanwhile. A read takes about a millisecond, and a change waits for the disk.
+const READS_MAX: u32 = 8;
 
 impl Store {
     /// The tasks of a case, in the order of its plan.
@@ -19,6 +25,28 @@ impl Store {
         let query =
             task::Entity::find().filter(task::Column::CaseId.eq(case.0)).order_by_asc(task::Column::Position);
         query.all(&self.reader).await?.iter().map(convert::task).collect()
+    }
+
+    /// A case with its tasks as they were at its revision: two queries see two moments, and whoever is told of a revision with
+    /// the tasks of the next takes that for no change. Of a case that changes all the time, the last that was read.
+    pub async fn case_with_tasks(&self, id: CaseId) -> Result<Option<(StoredCase, Vec<Task>)>, Error> {
+        let mut read = 0;
+        let mut case = self.case(id).await?;
+        while let Some(stored) = case {
+            let tasks = self.tasks(id).await?;
+            read += 1;
+            if read == READS_MAX || self.revision(id).await? == Some(stored.case.revision) {
+                return Ok(Some((stored, tasks)));
+            }
+            case = self.case(id).await?;
+        }
+        Ok(None)
+    }
+
+    async fn revision(&self, id: CaseId) -> Result<Option<u64>, Error> {
+        let query = case::Entity::find_by_id(id.0).select_only().column(case::Column::Revision);
+        let revision: Option<i64> = query.into_tuple().one(&self.reader).await?;
+        Ok(revision.and_then(|revision| u64::try_from(revision).ok()))
     }
 
     /// The case of a task.

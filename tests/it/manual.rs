@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures::StreamExt as _;
 use jiff::SignedDuration;
 use rightful::{
     clock::ManualClock,
@@ -19,6 +18,7 @@ use rightful::{
         },
     },
 };
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status};
 
 use crate::{
@@ -210,13 +210,8 @@ async fn a_correction_by_hand_is_stated_with_its_counts() {
     let waits = |case: &Case| task(case, "archive", TaskKind::Rectify).state() == TaskState::Working;
     let waiting = world.until(&case.case_id, "a person to be waited for", waits).await;
     let task_id = task(&waiting, "archive", TaskKind::Rectify).task_id.clone();
-    let outcome = Outcome {
-        categories: vec![CategoryOutcome {
-            category: "letters".into(),
-            rectified: 2,
-            ..CategoryOutcome::default()
-        }],
-    };
+    let letters = CategoryOutcome { category: "letters".into(), rectified: 2, ..Default::default() };
+    let outcome = Outcome { categories: vec![letters] };
     resolve(&world, vec![first(&task_id, Said::Done(outcome), "crossed out and put right")]).await.unwrap();
     let case = world.settled(&case.case_id).await;
     assert_eq!(case.reason(), CaseReason::Fulfilled);
@@ -288,9 +283,12 @@ async fn bad_input_and_other_states_change_nothing() {
         assert_eq!(fields(&refused), [field], "{messages:?}");
     }
     // A stream that breaks: the call is dropped while it goes on.
-    let endless = futures::stream::iter([first(id, done(), ""), some()]).chain(futures::stream::pending());
+    let (reader, read) = tokio::sync::mpsc::channel(2);
     let mut cases = world.cases();
-    let call = tokio::spawn(async move { cases.resolve_task(endless).await });
+    let call = tokio::spawn(async move { cases.resolve_task(ReceiverStream::new(read)).await });
+    reader.send(first(id, done(), "")).await.unwrap();
+    reader.send(some()).await.unwrap();
+    assert_eq!(reader.reserve_many(2).await.unwrap().len(), 2, "both have been taken");
     call.abort();
     assert!(call.await.is_err());
     assert_eq!(world.case(&case.case_id).await, before);

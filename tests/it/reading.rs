@@ -1,5 +1,7 @@
 //! Getting, listing and watching cases.
 
+use std::collections::BTreeMap;
+
 use rightful::proto::{
     downstream::v1::{Identifier, Right},
     v1::{
@@ -196,5 +198,31 @@ async fn a_watch_begins_at_once_shows_every_change_and_ends_when_the_case_is_set
     let mut watch = world.cases().watch_case(request).await.unwrap().into_inner();
     assert_eq!(watch.message().await.unwrap().unwrap().case.unwrap().state(), CaseState::Completed);
     assert!(soon("the end", watch.message()).await.unwrap().is_none());
+    world.finish().await;
+}
+
+/// Two queries see two moments: whoever read the case at one revision and its tasks at the next would miss a change.
+#[tokio::test]
+async fn a_case_is_shown_as_it_was_at_its_revision() {
+    let world = World::start(people_services()).await;
+    let opened = world.open(opening(Right::Access, &[ADA])).await;
+    let read = async || {
+        let mut seen: BTreeMap<u64, Case> = BTreeMap::new();
+        loop {
+            let case = world.case(&opened.case_id).await;
+            let is_settled = case.state() != CaseState::InProgress;
+            let first = seen.entry(case.revision).or_insert_with(|| case.clone());
+            assert_eq!(*first, case);
+            if is_settled {
+                return seen;
+            }
+        }
+    };
+    let readers = futures::future::join_all((0..8).map(|_| read()));
+    let mut all: BTreeMap<u64, Case> = BTreeMap::new();
+    for (revision, case) in soon("the case to settle", readers).await.into_iter().flatten() {
+        assert_eq!(*all.entry(revision).or_insert_with(|| case.clone()), case);
+    }
+    assert!(all.len() > 1, "it was read while it changed");
     world.finish().await;
 }
