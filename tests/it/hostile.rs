@@ -197,7 +197,7 @@ fn answers() -> Vec<(&'static str, Answer)> {
 async fn answers_of_what_is_no_downstream_are_contained() {
     let hostile = Hostile::start().await;
     let entry = format!(
-        "[[downstream]]\nname = \"hostile\"\nendpoint = \"http://{}\"\ncall_timeout = \"2s\"\nidle_timeout = \"2s\"\n",
+        "[[downstream]]\nname = \"hostile\"\nendpoint = \"http://{}\"\ncall_timeout = \"5s\"\nidle_timeout = \"2s\"\n",
         hostile.address
     );
     let mut world = Builder::new(people_services())
