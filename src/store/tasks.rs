@@ -16,7 +16,7 @@ use crate::domain::{CaseId, Task, TaskId, TaskState};
 const OPEN: [TaskState; 4] =
     [TaskState::Blocked, TaskState::Pending, TaskState::Working, TaskState::Verifying];
 
-/// Times that a case is read whose tasks change meanwhile. A read takes about a millisecond, and a change waits for the disk.
+/// Times that a case is read whose tasks change meanwhile: a change waits for the disk, and a read seldom does.
 const READS_MAX: u32 = 8;
 
 impl Store {

@@ -79,11 +79,11 @@ fn value(metric: &Metric, kind: Type, written: &mut MetricEncoder<'_>) -> fmt::R
             let histogram = metric.get_histogram();
             let (mut before, mut buckets) = (0, Vec::new());
             for bucket in histogram.get_bucket() {
-                buckets.push((bucket.upper_bound(), bucket.cumulative_count() - before));
+                buckets.push((bucket.upper_bound(), bucket.cumulative_count().saturating_sub(before)));
                 before = bucket.cumulative_count();
             }
             let count = histogram.get_sample_count();
-            buckets.push((f64::INFINITY, count - before));
+            buckets.push((f64::INFINITY, count.saturating_sub(before)));
             written.encode_histogram::<NoExemplar>(histogram.get_sample_sum(), count, &buckets, None)
         }
         Type::Gauge | Type::Info | Type::Unknown => written.encode_gauge(&metric.get_gauge().get_value()),

@@ -42,7 +42,7 @@ fn the_printed_metrics_are_those_of_the_code() {
          has no series.\n\n\
          A scraper that accepts `application/openmetrics-text`, as Prometheus does, gets OpenMetrics 1.0, where the buckets of \
          `rpc.server.call.duration`, `rpc.client.call.duration` and `rightful.task.attempt.duration` name the trace of the latest \
-         that fell into them, if it is recorded (`telemetry.sample_ratio`, or its caller wanted it): their exemplar. Prometheus \
+         that fell into them, if it is recorded (`telemetry.sample_percent`, or its caller wanted it): their exemplar. Prometheus \
          keeps them with `--enable-feature=exemplar-storage`, and the dashboard asks for them. Whoever accepts no OpenMetrics \
          gets the older text format, and whoever is pushed to over OTLP the same metrics, both without exemplars.\n\n{}",
         declared::table()
